@@ -1,0 +1,46 @@
+// An application under test, as a run sees it: child processes that can be killed and paused for real.
+
+/** Where one instance finds what it needs. All of it also reaches the process as environment variables. */
+export interface InstanceSetup {
+  /** Index from 0; the instance's name is `<workload>-<index>`. */
+  index: number
+  name: string
+  /** `host:port,…` of the proxy listeners that belong to this instance alone. */
+  bootstrap: string
+  inputTopic: string
+  outputTopics: readonly string[]
+  group: string
+  transactionalId: string
+  /** NDJSON file that the application may write its own beliefs to. */
+  journalFile: string
+  /** Standard output and error are kept here. */
+  logFile: string
+}
+
+export interface InstanceExit {
+  code: number | null
+  signal: NodeJS.Signals | null
+  atMs: number
+}
+
+/** A running process of the application. */
+export interface Instance {
+  name: string
+  index: number
+  /** Process id of the current incarnation; undefined when none runs. */
+  pid(): number | undefined
+  /** How often it was started again by a restart rule. */
+  restarts(): number
+  /** SIGKILL to the process group; resolves when reaped. */
+  kill(): Promise<void>
+  /** SIGSTOP to the process group. */
+  pause(): Promise<void>
+  /** SIGCONT to the process group. */
+  resume(): Promise<void>
+  /** Starts it again after a kill. */
+  restart(): Promise<void>
+  /** SIGCONT if paused, SIGTERM, after the grace SIGKILL; resolves when reaped. Never restarts afterwards. */
+  stop(graceMs: number): Promise<InstanceExit>
+  /** Called at every exit that nobody asked for. */
+  onExit(listener: (exit: InstanceExit) => void): void
+}

@@ -1,0 +1,161 @@
+// The closed union of everything the engine reports. Types only: whoever listens (history, terminal,
+// metrics, page) reads these and nothing else. All values are JSON-safe; times are milliseconds since
+// the epoch; producer ids and offsets are plain numbers.
+
+export type Plane = 'client' | 'inter-broker' | 'controller'
+
+/** Which exchange (one request and its answer) something is about. */
+export interface ExchangeIdentity {
+  connection: number
+  plane: Plane
+  /** Node id of the broker that the connection leads to; -1 for a bootstrap connection. */
+  node: number
+  /** The application instance that owns the listener, e.g. `copier-0`; absent on other planes. */
+  instance?: string
+  /** Between brokers: the node id of the sender, as its client id tells. */
+  source?: number
+  clientId: string | null
+  api: string
+  version: number
+  correlationId: number
+  transactionalIds?: string[]
+  groups?: string[]
+  producerId?: number
+  producerEpoch?: number
+  /** The Nth transaction of its transactional id, from 1. */
+  transaction?: number
+  /** `topic-partition` */
+  topicPartitions?: string[]
+}
+
+/** What the client was told. A lost answer is `unknown`, never `failed`. */
+export type Outcome = 'ok' | 'failed' | 'unknown'
+
+/** One batch of a Produce request: what was sent, what the broker said, what the client was told. */
+export interface SentBatch {
+  topic: string
+  partition: number
+  /** -1 when the producer is not idempotent. */
+  producerId: number
+  producerEpoch: number
+  baseSequence: number
+  records: number
+  transactional: boolean
+  told: Outcome
+  /** The broker's answer by name; absent when none was seen. */
+  brokerError?: string
+  /** Offset the broker gave the batch's first record; absent when not known. */
+  baseOffset?: number
+}
+
+export interface CommittedOffset {
+  topic: string
+  partition: number
+  offset: number
+}
+
+export type TransactionPhase = 'idle' | 'begun' | 'producing' | 'offsets' | 'ending' | 'ended'
+export type TransactionOutcome = 'committed' | 'aborted' | 'unknown'
+export type TransactionProtocol = 'V1' | 'V2'
+
+/** What happened to one message because of a fault. */
+export interface Firing {
+  /** Counts from 1 within its fault. */
+  number: number
+  firedAtMs: number
+  appliedAtMs?: number
+  healedAtMs?: number
+  /** The message that set it off; absent for time, another fault or a hand. */
+  exchange?: ExchangeIdentity
+  moment?: 'request' | 'reply'
+  /** What was really done, in words, e.g. `closed 3 connections to broker 2`. */
+  effect?: string
+  /** The broker's answer to a late, duplicated or detached request: NONE or an error's name. */
+  brokerAnswer?: string
+  /** The request was still held when its client went away, so it was never delivered. */
+  discarded?: boolean
+  /** Which brokers, instances or processes it hit, as resolved when it fired. */
+  targets?: string[]
+  /** The error code is one that no broker sends at this API version. */
+  synthetic?: boolean
+}
+
+export interface FaultStatus {
+  name: string
+  kind: string
+  matched: number
+  fired: number
+  applied: number
+  healed: number
+  /** armed: may still fire; active: an effect lasts; spent: all firings done and healed. */
+  state: 'armed' | 'active' | 'spent'
+  firings: Firing[]
+}
+
+export type ProxyEvent = { atMs: number } & (
+  | { type: 'connection-opened'; connection: number; plane: Plane; node: number; instance?: string }
+  | { type: 'connection-closed'; connection: number; cause: string }
+  | {
+      type: 'client-seen'
+      connection: number
+      instance?: string
+      clientId: string | null
+      software?: string
+      softwareVersion?: string
+    }
+  /** A Produce exchange is over: answered, or its connection closed without an answer. */
+  | { type: 'send'; exchange: ExchangeIdentity; sentAtMs: number; batches: SentBatch[] }
+  /** Offsets were committed, inside a transaction (TxnOffsetCommit) or outside (OffsetCommit). */
+  | {
+      type: 'offsets'
+      exchange: ExchangeIdentity
+      group: string
+      transactionalId?: string
+      offsets: CommittedOffset[]
+      told: Outcome
+      brokerError?: string
+    }
+  /** A transaction changed its phase. `ended` carries the outcome as the client side knows it. */
+  | {
+      type: 'transaction'
+      transactionalId: string
+      instance?: string
+      transaction: number
+      phase: TransactionPhase
+      producerId: number
+      producerEpoch: number
+      protocol?: TransactionProtocol
+      outcome?: TransactionOutcome
+      /** What the broker said to EndTxn, known even when the answer never reached the client. */
+      brokerError?: string
+      /** What every EndTxn that the client sent in this transaction asked for. */
+      asked?: 'commit' | 'abort' | 'both'
+      partitions?: string[]
+      durationMs?: number
+    }
+  | {
+      type: 'producer'
+      transactionalId: string
+      producerId: number
+      producerEpoch: number
+      instance?: string
+      change: 'initialised' | 'bumped' | 'fenced'
+    }
+  /** Something the tracker did not expect; reported, never thrown. */
+  | { type: 'oddity'; transactionalId?: string; group?: string; message: string }
+  /** An instance finished a unit of work: EndTxn(commit) or OffsetCommit answered NONE. */
+  | { type: 'progress'; instance: string; via: 'EndTxn' | 'OffsetCommit' }
+  | { type: 'fault-armed'; fault: string; kind: string }
+  | { type: 'fault-fired'; fault: string; kind: string; firing: Firing }
+  | { type: 'fault-applied'; fault: string; kind: string; firing: Firing }
+  | { type: 'fault-answered'; fault: string; kind: string; firing: Firing }
+  | { type: 'fault-healed'; fault: string; kind: string; firing: Firing }
+  | { type: 'fault-disarmed'; fault: string; kind: string }
+  /** The proxy could not do what it must (decode, rewrite, apply): the run cannot be PASS. */
+  | { type: 'error'; code: string; message: string; connection?: number }
+  /** The proxy's event loop stood still: a fault that nobody planned. */
+  | { type: 'loop-stalled'; stalledMs: number }
+  /** A broker was found, or found again at another address. */
+  | { type: 'broker-seen'; node: number; host: string; port: number; listen?: string }
+  | { type: 'feature-advertised'; feature: string; level: number; brokerLevel: number }
+)
