@@ -1,0 +1,108 @@
+// What a fault is: a kind, its parameters, and the effect it asks for, as a value. A kind never touches
+// a socket, a process or a clock; the engine and the flow carry its effect out and count it when it is there.
+import Type from 'typebox'
+import { type BrokerSelector, type ClientSelector, Scope } from './selectors.ts'
+import { type MessageTrigger, Trigger } from './trigger-schema.ts'
+import { Duration } from './vocabulary.ts'
+
+/** One entry of `faults:` in a plan, and the body of an armed fault: the same JSON everywhere. */
+export interface FaultSpec {
+  name: string
+  when: Trigger
+  /** Exactly one key: the kind; its value: the kind's parameters. */
+  inject: Record<string, unknown>
+  on?: Scope
+  for?: string
+  times?: number | 'unlimited'
+}
+
+/** The fields of a fault beside `inject`, whose shape comes from the registry of kinds. */
+export const faultFields = {
+  name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$', maxLength: 100 }),
+  when: Trigger,
+  on: Type.Optional(Scope),
+  for: Type.Optional(Duration),
+  times: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Literal('unlimited')])),
+}
+
+export type Side = 'request' | 'reply'
+
+/** When a held or detached message goes on. */
+export type Until = 'client-gave-up' | 'released' | { trigger: MessageTrigger }
+
+/** What becomes of the one message that set the fault off. */
+export type MessageVerdict =
+  | { do: 'delay'; requestMs: number; replyMs: number; jitterMs: number }
+  /** Swallowed; nothing more is answered on the connection (unless unrealistic). */
+  | { do: 'drop'; side: Side; unrealistic: boolean }
+  | {
+      do: 'disconnect'
+      at: 'before-request' | 'after-request' | 'before-reply' | 'mid-reply'
+      with: 'fin' | 'reset'
+    }
+  | { do: 'error'; code: string; seenByBroker: boolean; partitions: 'all' | 'first' | string[] }
+  | { do: 'answer'; body: Record<string, unknown> }
+  | { do: 'hold'; side: Side; until: Until; plusMs: number; limitMs: number }
+  | { do: 'detach'; until: Until; plusMs: number; limitMs: number }
+
+/** What becomes of whole connections until the fault heals. */
+export type ConnectionVerdict =
+  | { do: 'slow'; requestMs: number; replyMs: number; jitterMs: number }
+  /** Bytes are accepted and thrown away; the connection cannot live on after that and is closed at heal. */
+  | { do: 'block'; toBroker: boolean; toClient: boolean }
+  | { do: 'refuse'; with: 'reset' | 'timeout' }
+
+export type PartitionSide = { clients: ClientSelector } | { brokers: BrokerSelector }
+
+/** The effect that a kind asks for when its fault fires. */
+export type FaultEffect =
+  | { on: 'message'; verdict: MessageVerdict }
+  | { on: 'connections'; verdict: ConnectionVerdict }
+  | { on: 'network'; between: [PartitionSide, PartitionSide]; oneWay: boolean }
+  | { on: 'coordinator'; how: 'wire' | 'process'; transactionalId?: string; group?: string }
+  | { on: 'broker'; how: 'wire' | 'kill' | 'pause' }
+  | { on: 'group'; how: 'evict' | 'error'; group?: string }
+
+/** What the place where a fault runs must be able to do. */
+export type Capability = 'kill-broker' | 'pause-broker'
+
+export interface KindProblem {
+  path: string[]
+  message: string
+}
+
+export interface FaultKind<Params extends Type.TSchema = Type.TSchema> {
+  /** The word used in plans, REST, events and metrics. */
+  name: string
+  /** One sentence for help and docs. */
+  summary: string
+  params: Params
+  /** The effect lasts until the fault heals (`for`, or by hand). */
+  windowed(params: Type.Static<Params>, spec: FaultSpec): boolean
+  effect(params: Type.Static<Params>, spec: FaultSpec): FaultEffect
+  /** What does not go together: a request cannot be lost once its reply is there. */
+  problems?(params: Type.Static<Params>, spec: FaultSpec): KindProblem[]
+  needs?(params: Type.Static<Params>): Capability[]
+}
+
+/** Keeps the parameter type of a kind while the registry sees one common type. */
+export function defineKind<Params extends Type.TSchema>(kind: FaultKind<Params>): FaultKind {
+  return kind as unknown as FaultKind
+}
+
+/** A loss on the request's side cannot be set off by the reply: the broker has applied it by then. */
+export function needsRequestTrigger(spec: FaultSpec, path: string[]): KindProblem[] {
+  if (spec.when.reply === undefined) return []
+  return [
+    {
+      path,
+      message: 'cannot happen on a `reply:` trigger: the broker has applied the request by then',
+    },
+  ]
+}
+
+/** Kinds that change one message have nothing to act on without one. */
+export function needsMessageTrigger(spec: FaultSpec): KindProblem[] {
+  if (spec.when.request !== undefined || spec.when.reply !== undefined) return []
+  return [{ path: [], message: 'changes a message, so `when` must be `request:` or `reply:`' }]
+}

@@ -1,0 +1,23 @@
+// The proxy answers in the broker's place and does not forward: heartbeats that the coordinator never sees.
+import Type from 'typebox'
+import { defineKind, needsMessageTrigger, needsRequestTrigger } from '../fault.ts'
+
+const params = Type.Object(
+  {
+    body: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'Fields of the answer by their names in Kafka’s schema; the rest are defaults',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const answer = defineKind({
+  name: 'answer',
+  summary: 'A well-formed answer made by the proxy; the broker never sees the request.',
+  params,
+  windowed: () => false,
+  effect: ({ body }) => ({ on: 'message', verdict: { do: 'answer', body: body ?? {} } }),
+  problems: (_params, spec) => [...needsMessageTrigger(spec), ...needsRequestTrigger(spec, [])],
+})

@@ -1,0 +1,44 @@
+// Answers with an error code. `seen-by-broker` has no default: either the broker applied the request and
+// the client is told otherwise, or it never saw it. A code that no broker sends here is marked synthetic.
+import Type from 'typebox'
+import { errorCodeNamed } from '../../protocol/error-codes.ts'
+import { defineKind, needsMessageTrigger, needsRequestTrigger } from '../fault.ts'
+
+const params = Type.Object(
+  {
+    code: Type.String({ description: 'Name of a Kafka error code, e.g. NOT_COORDINATOR' }),
+    'seen-by-broker': Type.Boolean(),
+    partitions: Type.Optional(
+      Type.Union([Type.Enum(['all', 'first']), Type.Array(Type.String(), { minItems: 1 })]),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const error = defineKind({
+  name: 'error',
+  summary:
+    'A well-formed answer with an error code, with or without the broker having seen the request.',
+  params,
+  windowed: () => false,
+  effect: (given) => ({
+    on: 'message',
+    verdict: {
+      do: 'error',
+      code: given.code,
+      seenByBroker: given['seen-by-broker'],
+      partitions: given.partitions ?? 'all',
+    },
+  }),
+  problems(given, spec) {
+    const unknown =
+      errorCodeNamed(given.code) === undefined
+        ? [{ path: ['code'], message: `unknown error code "${given.code}"` }]
+        : []
+    return [
+      ...needsMessageTrigger(spec),
+      ...unknown,
+      ...(given['seen-by-broker'] ? [] : needsRequestTrigger(spec, ['seen-by-broker'])),
+    ]
+  },
+})

@@ -1,0 +1,35 @@
+// Every fault kind, one line each, alphabetical. Plans, REST, help and docs are derived from this list.
+import type { FaultKind } from './fault.ts'
+import { answer } from './kinds/answer.ts'
+import { block } from './kinds/block.ts'
+import { brokerOutage } from './kinds/broker-outage.ts'
+import { coordinatorCrash } from './kinds/coordinator-crash.ts'
+import { delay } from './kinds/delay.ts'
+import { detach } from './kinds/detach.ts'
+import { disconnect } from './kinds/disconnect.ts'
+import { drop } from './kinds/drop.ts'
+import { error } from './kinds/error.ts'
+import { hold } from './kinds/hold.ts'
+import { networkPartition } from './kinds/network-partition.ts'
+import { rebalance } from './kinds/rebalance.ts'
+import { refuse } from './kinds/refuse.ts'
+
+export const faultKinds: readonly FaultKind[] = [
+  answer,
+  block,
+  brokerOutage,
+  coordinatorCrash,
+  delay,
+  detach,
+  disconnect,
+  drop,
+  error,
+  hold,
+  networkPartition,
+  rebalance,
+  refuse,
+]
+
+export function faultKindNamed(name: string): FaultKind | undefined {
+  return faultKinds.find((kind) => kind.name === name)
+}
