@@ -1,16 +1,16 @@
 // The shape of `when`: what starts a fault. One flat object, so that a wrong key gets one clear message;
 // which keys go together is checked by `triggerProblems`.
 import Type from 'typebox'
-import { Duration, Percentage } from './vocabulary.ts'
+import { ApiName, Duration, ErrorName, Percentage } from './vocabulary.ts'
 
 const Glob = Type.String({ minLength: 1 })
 const Count = Type.Integer({ minimum: 1 })
 
 const messageFilters = {
-  request: Type.Optional(
-    Type.String({ description: 'An API by name: the broker has not seen it' }),
-  ),
-  reply: Type.Optional(Type.String({ description: 'An API by name: the broker has applied it' })),
+  /** The broker has not seen it. */
+  request: Type.Optional(ApiName),
+  /** The broker has applied it. */
+  reply: Type.Optional(ApiName),
   plane: Type.Optional(Type.Enum(['client', 'inter-broker', 'controller'])),
   client: Type.Optional(Glob),
   instance: Type.Optional(
@@ -28,7 +28,7 @@ const messageFilters = {
   'producer-id': Type.Optional(Type.Integer({ minimum: 0 })),
   committed: Type.Optional(Type.Boolean()),
   version: Type.Optional(Type.Integer({ minimum: 0 })),
-  error: Type.Optional(Type.String({ description: 'NONE or the name of an error code' })),
+  error: Type.Optional(ErrorName),
   only: Type.Optional(Type.Boolean()),
   phase: Type.Optional(Type.Enum(['idle', 'begun', 'producing', 'offsets', 'ending', 'ended'])),
   enters: Type.Optional(Type.Enum(['idle', 'begun', 'producing', 'offsets', 'ending', 'ended'])),

@@ -28,6 +28,17 @@ export const Percentage = Type.String({
   description: 'A share of one hundred: 5%, 0.5%.',
 })
 
+/** Names from Kafka's own tables. A plan's schema turns them into the list of what there is, by title. */
+export const ApiName = Type.String({
+  title: 'API',
+  description: 'A Kafka API by name, e.g. EndTxn.',
+})
+
+export const ErrorName = Type.String({
+  title: 'error code',
+  description: 'A Kafka error code by name, e.g. NOT_COORDINATOR; NONE for success.',
+})
+
 const millisecondsPer = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
 
 /** Milliseconds of a duration that the schema has accepted. */

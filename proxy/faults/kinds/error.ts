@@ -3,10 +3,11 @@
 import Type from 'typebox'
 import { errorCodeNamed } from '../../protocol/error-codes.ts'
 import { defineKind, needsMessageTrigger, needsRequestTrigger } from '../fault.ts'
+import { ErrorName } from '../vocabulary.ts'
 
 const params = Type.Object(
   {
-    code: Type.String({ description: 'Name of a Kafka error code, e.g. NOT_COORDINATOR' }),
+    code: ErrorName,
     'seen-by-broker': Type.Boolean(),
     partitions: Type.Optional(
       Type.Union([Type.Enum(['all', 'first']), Type.Array(Type.String(), { minItems: 1 })]),
