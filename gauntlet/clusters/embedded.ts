@@ -1,0 +1,358 @@
+// A real Kafka cluster made of JVMs of our own: N nodes, each broker and controller in one, on ports that
+// were reserved before. A node counts as started when its own answer on the wire lists it as alive.
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OperatorError } from '../../proxy/errors.ts'
+import type { Runtime } from '../../proxy/runtime.ts'
+import { removeTemporaryFolder, temporaryFolder } from '../child-registry.ts'
+import { type Child, type ChildExit, spawnChild } from '../children.ts'
+import { findJava, type Java } from '../prerequisites.ts'
+import { brokerSettings, checkReserved, jvmFlags, loggingText } from './broker-settings.ts'
+import type {
+  Broker,
+  BrokerPorts,
+  BrokerState,
+  Cluster,
+  ClusterSpec,
+  PlaneAddresses,
+} from './cluster.ts'
+import { kafkaClasspath } from './jars.ts'
+import { releasePorts, reservePorts } from './ports.ts'
+import { askAliveBrokers } from './probe.ts'
+import { formatStorage, propertiesText } from './storage.ts'
+
+const host = '127.0.0.1'
+/** A cold start on a busy machine; three brokers usually need five seconds. */
+const startLimitMs = 90_000
+const probeEveryMs = 50
+/** A polite stop hands over leaderships first, which needs a controller that answers. */
+const stopGraceMs = 15_000
+/** How much of a broker's log is searched for the reason why it ended. */
+const logTailBytes = 256 * 1024
+
+export interface BrokerExit extends ChildExit {
+  node: number
+  /** The broker's own last error. */
+  reason: string
+}
+
+export interface EmbeddedCluster extends Cluster {
+  kind: 'embedded'
+  /** Process id of a broker; undefined when it is stopped. */
+  pid(node: number): number | undefined
+  /** Called when a broker ends that nobody stopped. */
+  onBrokerExit(listener: (exit: BrokerExit) => void): void
+  /** Where each broker's own log is. */
+  logFile(node: number): string
+}
+
+export interface EmbeddedOptions {
+  /** From `planEmbeddedPorts`; given back by `stop()`. */
+  ports: readonly BrokerPorts[]
+  planes: PlaneAddresses
+  /** Data and configuration; made here, removed by `stop()`. Left out: a temporary folder that even a kill of ours does not leave behind. */
+  directory?: string
+  /** Where the brokers' logs are kept; by default inside `directory`, and removed with it. */
+  logDirectory?: string
+  /** One line per phase of the start. */
+  onLog?: (line: string) => void
+  runtime: Runtime
+}
+
+/** Reserves the ports of a cluster, before anything that needs to know them starts. */
+export async function planEmbeddedPorts(brokers: number): Promise<BrokerPorts[]> {
+  const ports = await reservePorts(brokers * 3)
+  return Array.from({ length: brokers }, (_, index) => ({
+    node: index + 1,
+    client: ports[index * 3]!,
+    interBroker: ports[index * 3 + 1]!,
+    controller: ports[index * 3 + 2]!,
+  }))
+}
+
+interface Node {
+  ports: BrokerPorts
+  folder: string
+  logFile: string
+  child?: Child
+  /** Whoever ends the child says so first, so that its exit is not taken for an accident. */
+  expectedExit: boolean
+  starting?: Promise<void>
+}
+
+/** The line of a broker's log that says why it ended. */
+export function lastError(log: string): string | undefined {
+  const lines = log.split('\n').map((line) => line.trim())
+  const failures = lines.filter((line) =>
+    /( (ERROR|FATAL) |^Caused by: |Exception: |^Error: |^Error occurred|^Exception in thread)/.test(
+      line,
+    ),
+  )
+  // The first cause of the last failure tells more than what followed from it.
+  const last = failures.findLast((line) => !line.startsWith('Caused by: '))
+  const cause = failures.at(-1)
+  const chosen = cause?.startsWith('Caused by: ') === true ? cause : last
+  return chosen?.replace(/^[0-9-]+ [0-9:,]+ (ERROR|FATAL) /, '').slice(0, 500)
+}
+
+async function reasonOf(node: Node): Promise<string> {
+  try {
+    const log = await readFile(node.logFile)
+    return (
+      lastError(log.subarray(Math.max(0, log.length - logTailBytes)).toString('utf8')) ??
+      'its log gives no reason'
+    )
+  } catch {
+    return 'it wrote no log'
+  }
+}
+
+/** Starts a cluster; resolves when every broker counts all of them as alive. Leaves nothing if it fails. */
+export async function startEmbedded(
+  spec: ClusterSpec,
+  options: EmbeddedOptions,
+): Promise<EmbeddedCluster> {
+  const { ports, runtime, onLog = () => undefined } = options
+  if (ports.length !== spec.brokers) throw new Error('ports were planned for another cluster')
+  checkReserved(spec.config)
+  const java = await findJava()
+  onLog(`Kafka ${spec.version} on Java ${java.version}`)
+  const classpath = await kafkaClasspath(spec.version)
+  const directory = options.directory ?? (await temporaryFolder('cluster'))
+  const cluster = embedded({ spec, options, java, classpath, directory })
+  try {
+    await mkdir(directory, { recursive: true })
+    if (options.logDirectory !== undefined) await mkdir(options.logDirectory, { recursive: true })
+    await cluster.prepare()
+    const startedMs = runtime.nowMs()
+    await cluster.startAll()
+    onLog(`${spec.brokers} brokers after ${Math.round(runtime.nowMs() - startedMs)} ms`)
+    return cluster.face
+  } catch (error) {
+    await cluster.face.stop()
+    throw error
+  }
+}
+
+interface Parts {
+  spec: ClusterSpec
+  options: EmbeddedOptions
+  java: Java
+  classpath: string
+  directory: string
+}
+
+function embedded({ spec, options, java, classpath, directory }: Parts) {
+  const { runtime } = options
+  const nodes = new Map<number, Node>(
+    options.ports.map((ports) => {
+      const folder = join(directory, `broker-${ports.node}`)
+      const logFile = join(options.logDirectory ?? folder, `broker-${ports.node}.log`)
+      return [ports.node, { ports, folder, logFile, expectedExit: false }]
+    }),
+  )
+  const exitListeners: ((exit: BrokerExit) => void)[] = []
+  let stopping: Promise<void> | undefined
+
+  const nodeOf = (node: number): Node => {
+    const found = nodes.get(node)
+    if (found === undefined) throw new Error(`there is no broker ${node}`)
+    return found
+  }
+  const clientAddress = (node: Node) => ({ host, port: node.ports.client })
+  const pause = () => new Promise<void>((resolve) => runtime.after(probeEveryMs, resolve))
+
+  async function prepare(): Promise<void> {
+    await writeFile(join(directory, 'log4j2.properties'), loggingText)
+    for (const node of nodes.values()) {
+      await mkdir(node.folder, { recursive: true })
+      const settings = brokerSettings({
+        spec,
+        ports: node.ports,
+        allPorts: options.ports,
+        planes: options.planes,
+        dataFolder: join(node.folder, 'data'),
+      })
+      await writeFile(join(node.folder, 'server.properties'), propertiesText(settings))
+    }
+    const forTheTool = Object.entries(spec.config).filter(([name]) => name.startsWith('unstable.'))
+    await formatStorage(
+      java,
+      { version: spec.version, features: spec.features, config: Object.fromEntries(forTheTool) },
+      [...nodes.values()].map((node) => ({
+        node: node.ports.node,
+        folder: join(node.folder, 'data'),
+      })),
+    )
+  }
+
+  async function launch(node: Node): Promise<Child> {
+    const child = await spawnChild({
+      name: `broker-${node.ports.node}`,
+      command: java.java,
+      args: [
+        ...jvmFlags,
+        `-Dlog4j2.configurationFile=${join(directory, 'log4j2.properties')}`,
+        '-cp',
+        classpath,
+        'kafka.Kafka',
+        join(node.folder, 'server.properties'),
+      ],
+      cwd: node.folder,
+      // One heap of C memory instead of one per thread: a third less resident memory.
+      env: { MALLOC_ARENA_MAX: '1', JAVA_TOOL_OPTIONS: undefined, KAFKA_OPTS: undefined },
+      output: { file: node.logFile },
+    })
+    node.child = child
+    node.expectedExit = false
+    void child.exited.then(async (exit) => {
+      const expected = node.expectedExit
+      if (node.child === child) delete node.child
+      if (expected || node.starting !== undefined) return
+      const reason = await reasonOf(node)
+      for (const listener of exitListeners) listener({ ...exit, node: node.ports.node, reason })
+    })
+    return child
+  }
+
+  /** Waits until the broker lists all of `wanted` as alive; fails at once when its process ends. */
+  async function untilAlive(node: Node, child: Child, wanted: readonly number[]): Promise<void> {
+    const name = `Broker ${node.ports.node}`
+    const limitMs = runtime.nowMs() + startLimitMs
+    for (;;) {
+      if (!child.isRunning()) {
+        if (node.expectedExit) {
+          throw new OperatorError(
+            'cluster-unavailable',
+            `${name} was stopped while it was starting.`,
+            'Start it again.',
+          )
+        }
+        throw new OperatorError(
+          'cluster-unavailable',
+          `${name} did not start: ${await reasonOf(node)}`,
+          'Check the broker configuration of the plan; the full reason is in the broker log.',
+        )
+      }
+      const alive = await askAliveBrokers(clientAddress(node))
+      if (alive !== undefined && wanted.every((each) => alive.includes(each))) return
+      if (runtime.nowMs() > limitMs) {
+        throw new OperatorError(
+          'cluster-unavailable',
+          `${name} was not ready after ${startLimitMs / 1_000} s: ${await reasonOf(node)}`,
+          'Give the machine more time, or start fewer brokers.',
+        )
+      }
+      await pause()
+    }
+  }
+
+  async function startAll(): Promise<void> {
+    const all = [...nodes.keys()]
+    // A failure of one ends the waiting for the others.
+    await Promise.all(
+      [...nodes.values()].map((node) => startNode(node, () => untilAliveOf(node, all))),
+    )
+  }
+
+  const untilAliveOf = (node: Node, wanted: readonly number[]) => {
+    if (node.child === undefined) {
+      throw new OperatorError(
+        'cluster-unavailable',
+        `Broker ${node.ports.node} was stopped while it was starting.`,
+        'Start it again.',
+      )
+    }
+    return untilAlive(node, node.child, wanted)
+  }
+
+  function startNode(node: Node, ready: () => Promise<void>): Promise<void> {
+    node.starting ??= (async () => {
+      try {
+        await launch(node)
+        await ready()
+      } finally {
+        delete node.starting
+      }
+    })()
+    return node.starting
+  }
+
+  const isUp = (node: Node) => node.child?.isRunning() === true
+
+  const face: EmbeddedCluster = {
+    kind: 'embedded',
+    version: spec.version,
+    features: { ...spec.features },
+    brokers: options.ports.map(
+      ({ node, client }): Broker => ({ node, address: { host, port: client } }),
+    ),
+    bootstrap: options.ports.map(({ client }) => `${host}:${client}`),
+    can: { kill: true, pause: true },
+    pid: (node) => nodeOf(node).child?.pid,
+    onBrokerExit: (listener) => exitListeners.push(listener),
+    logFile: (node) => nodeOf(node).logFile,
+    state(node): BrokerState {
+      const { child } = nodeOf(node)
+      if (child === undefined || !child.isRunning()) return 'stopped'
+      return child.isPaused() ? 'paused' : 'running'
+    },
+    async kill(node) {
+      const found = nodeOf(node)
+      found.expectedExit = true
+      await found.child?.kill()
+    },
+    async pause(node) {
+      await nodeOf(node).child?.pause()
+    },
+    async resume(node) {
+      await nodeOf(node).child?.resume()
+    },
+    async start(node) {
+      const found = nodeOf(node)
+      if (stopping !== undefined) throw new Error('the cluster is being stopped')
+      if (found.starting !== undefined) return found.starting
+      if (isUp(found)) return
+      await startNode(found, async () => {
+        await untilAliveOf(found, [node])
+        // The others learn of it a moment later; a paused one cannot be asked.
+        for (const other of nodes.values()) {
+          if (other === found || !isUp(other) || other.child?.isPaused() === true) continue
+          if (other.starting !== undefined || other.child === undefined) continue
+          await untilAlive(other, other.child, [node])
+        }
+      })
+    },
+    async stopBroker(node) {
+      const found = nodeOf(node)
+      found.expectedExit = true
+      await found.child?.stop(stopGraceMs)
+    },
+    stop() {
+      stopping ??= (async () => {
+        // The data goes with it, so nobody needs to hand over anything: a kill is the quickest end.
+        await Promise.all(
+          [...nodes.values()].map(async (node) => {
+            node.expectedExit = true
+            await node.child?.kill()
+            // One that was being launched meanwhile.
+            await node.starting?.catch(() => undefined)
+            node.expectedExit = true
+            await node.child?.kill()
+          }),
+        )
+        if (options.directory === undefined) await removeTemporaryFolder(directory)
+        else await rm(directory, { recursive: true, force: true, maxRetries: 3 })
+        await releasePorts(
+          options.ports.flatMap(({ client, interBroker, controller }) => [
+            client,
+            interBroker,
+            controller,
+          ]),
+        )
+      })()
+      return stopping
+    },
+  }
+  return { face, prepare, startAll }
+}
