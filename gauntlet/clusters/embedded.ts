@@ -8,6 +8,7 @@ import { removeTemporaryFolder, temporaryFolder } from '../child-registry.ts'
 import { type Child, type ChildExit, spawnChild } from '../children.ts'
 import { findJava, type Java } from '../prerequisites.ts'
 import { brokerSettings, checkReserved, jvmFlags, loggingText } from './broker-settings.ts'
+import { classArchive } from './class-archive.ts'
 import type {
   Broker,
   BrokerPorts,
@@ -119,7 +120,8 @@ export async function startEmbedded(
   onLog(`Kafka ${spec.version} on Java ${java.version}`)
   const classpath = await kafkaClasspath(spec.version)
   const directory = options.directory ?? (await temporaryFolder('cluster'))
-  const cluster = embedded({ spec, options, java, classpath, directory })
+  const archive = await classArchive({ version: spec.version, java, classpath, onLog })
+  const cluster = embedded({ spec, options, java, classpath, archive, directory })
   try {
     await mkdir(directory, { recursive: true })
     if (options.logDirectory !== undefined) await mkdir(options.logDirectory, { recursive: true })
@@ -139,10 +141,11 @@ interface Parts {
   options: EmbeddedOptions
   java: Java
   classpath: string
+  archive: string | undefined
   directory: string
 }
 
-function embedded({ spec, options, java, classpath, directory }: Parts) {
+function embedded({ spec, options, java, classpath, archive, directory }: Parts) {
   const { runtime } = options
   const nodes = new Map<number, Node>(
     options.ports.map((ports) => {
@@ -192,6 +195,7 @@ function embedded({ spec, options, java, classpath, directory }: Parts) {
       command: java.java,
       args: [
         ...jvmFlags,
+        ...(archive === undefined ? [] : [`-XX:SharedArchiveFile=${archive}`]),
         `-Dlog4j2.configurationFile=${join(directory, 'log4j2.properties')}`,
         '-cp',
         classpath,
