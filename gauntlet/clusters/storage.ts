@@ -2,7 +2,7 @@
 // cache; each node then gets a copy with its own ids, so that no JVM is started for formatting later.
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperatorError } from '../../proxy/errors.ts'
 import type { Java } from '../prerequisites.ts'
@@ -11,7 +11,8 @@ import { kafkaClasspath, versionCache } from './jars.ts'
 
 const formatTimeoutMs = 120_000
 const toolOutputBytes = 4 * 1024 * 1024
-const snapshotName = 'bootstrap.checkpoint'
+const dataName = 'data'
+const identityName = 'meta.properties'
 
 export interface Format {
   version: string
@@ -62,7 +63,7 @@ async function runTool(java: Java, format: Format, folder: string): Promise<void
       'listener.security.protocol.map': 'CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT',
       'controller.listener.names': 'CONTROLLER',
       'inter.broker.listener.name': 'CLIENT',
-      'log.dirs': folder,
+      'log.dirs': join(folder, dataName),
     }),
   )
   const args = [
@@ -100,8 +101,8 @@ async function runTool(java: Java, format: Format, folder: string): Promise<void
   })
 }
 
-/** The folder with the snapshot that every node of such a cluster starts from. */
-async function snapshotOf(java: Java, format: Format): Promise<string> {
+/** The folder that every node of such a cluster starts from. */
+async function templateOf(java: Java, format: Format): Promise<string> {
   const key = createHash('sha256')
     .update(
       JSON.stringify([
@@ -112,10 +113,10 @@ async function snapshotOf(java: Java, format: Format): Promise<string> {
     .digest('hex')
     .slice(0, 16)
   const folder = await cachedDirectory(
-    join(versionCache(format.version), `format-${key}`),
+    join(versionCache(format.version), `storage-${key}`),
     (temporary) => runTool(java, format, temporary),
   )
-  return join(folder, snapshotName)
+  return join(folder, dataName)
 }
 
 export interface NodeStorage {
@@ -130,13 +131,14 @@ export async function formatStorage(
   format: Format,
   nodes: readonly NodeStorage[],
 ): Promise<void> {
-  const snapshot = await snapshotOf(java, format)
+  const template = await templateOf(java, format)
   const clusterId = kafkaUuid()
   for (const { node, folder } of nodes) {
     await mkdir(folder, { recursive: true })
-    await copyFile(snapshot, join(folder, snapshotName))
+    // Up to 4.3 a bootstrap snapshot, from 4.4 on the first snapshot of the metadata log: all of it is copied.
+    await cp(template, folder, { recursive: true })
     await writeFile(
-      join(folder, 'meta.properties'),
+      join(folder, identityName),
       propertiesText({
         version: 1,
         'cluster.id': clusterId,
