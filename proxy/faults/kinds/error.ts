@@ -1,7 +1,7 @@
 // Answers with an error code. `seen-by-broker` has no default: either the broker applied the request and
 // the client is told otherwise, or it never saw it. A code that no broker sends here is marked synthetic.
 import Type from 'typebox'
-import { errorCodeNamed } from '../../protocol/error-codes.ts'
+import { isErrorName } from '../../protocol/error-codes.ts'
 import { defineKind, needsMessageTrigger, needsRequestTrigger } from '../fault.ts'
 import { ErrorName } from '../vocabulary.ts'
 
@@ -32,10 +32,9 @@ export const error = defineKind({
     },
   }),
   problems(given, spec) {
-    const unknown =
-      errorCodeNamed(given.code) === undefined
-        ? [{ path: ['code'], message: `unknown error code "${given.code}"` }]
-        : []
+    const unknown = isErrorName(given.code)
+      ? []
+      : [{ path: ['code'], message: `unknown error code "${given.code}"` }]
     return [
       ...needsMessageTrigger(spec),
       ...unknown,
