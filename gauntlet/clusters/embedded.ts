@@ -17,12 +17,15 @@ import type {
   ClusterSpec,
   PlaneAddresses,
 } from './cluster.ts'
+import { checkConfigNames } from './config-names.ts'
 import { kafkaClasspath } from './jars.ts'
 import { releasePorts, reservePorts } from './ports.ts'
 import { askAliveBrokers } from './probe.ts'
 import { formatStorage, propertiesText } from './storage.ts'
 
 const host = '127.0.0.1'
+/** Earlier brokers know no `transaction.version`, and log by another library. */
+const leastServerMajor = 4
 /** A cold start on a busy machine; three brokers usually need five seconds. */
 const startLimitMs = 90_000
 const probeEveryMs = 50
@@ -71,6 +74,10 @@ export async function planEmbeddedPorts(brokers: number): Promise<BrokerPorts[]>
   }))
 }
 
+function portNumbers(ports: readonly BrokerPorts[]): number[] {
+  return ports.flatMap(({ client, interBroker, controller }) => [client, interBroker, controller])
+}
+
 interface Node {
   ports: BrokerPorts
   folder: string
@@ -78,7 +85,14 @@ interface Node {
   child?: Child
   /** Whoever ends the child says so first, so that its exit is not taken for an accident. */
   expectedExit: boolean
+  /** The process is being made. */
+  launching?: Promise<Child>
+  /** From the launch until the broker is alive. */
   starting?: Promise<void>
+  /** From the signal until the process is reaped. */
+  ending?: Promise<void>
+  /** How often somebody asked for its end: tells a start that it came before. */
+  endings: number
 }
 
 /** The line of a broker's log that says why it ended. */
@@ -96,6 +110,14 @@ export function lastError(log: string): string | undefined {
   return chosen?.replace(/^[0-9-]+ [0-9:,]+ (ERROR|FATAL) /, '').slice(0, 500)
 }
 
+function stoppedWhileStarting(node: Node): OperatorError {
+  return new OperatorError(
+    'cluster-unavailable',
+    `Broker ${node.ports.node} was stopped while it was starting.`,
+    'Start it again.',
+  )
+}
+
 async function reasonOf(node: Node): Promise<string> {
   try {
     const log = await readFile(node.logFile)
@@ -108,6 +130,15 @@ async function reasonOf(node: Node): Promise<string> {
   }
 }
 
+function checkServerVersion(version: string): void {
+  if (Number(version.split('.')[0]) >= leastServerMajor) return
+  throw new OperatorError(
+    'cluster-unavailable',
+    `Kafka ${version} cannot be started as an embedded cluster.`,
+    `Use Kafka ${leastServerMajor}.0 or later, or run your own cluster and name its address.`,
+  )
+}
+
 /** Starts a cluster; resolves when every broker counts all of them as alive. Leaves nothing if it fails. */
 export async function startEmbedded(
   spec: ClusterSpec,
@@ -115,23 +146,25 @@ export async function startEmbedded(
 ): Promise<EmbeddedCluster> {
   const { ports, runtime, onLog = () => undefined } = options
   if (ports.length !== spec.brokers) throw new Error('ports were planned for another cluster')
-  checkReserved(spec.config)
-  const java = await findJava()
-  onLog(`Kafka ${spec.version} on Java ${java.version}`)
-  const classpath = await kafkaClasspath(spec.version)
-  const directory = options.directory ?? (await temporaryFolder('cluster'))
-  const archive = await classArchive({ version: spec.version, java, classpath, onLog })
-  const cluster = embedded({ spec, options, java, classpath, archive, directory })
+  let cluster: ReturnType<typeof embedded> | undefined
   try {
-    await mkdir(directory, { recursive: true })
-    if (options.logDirectory !== undefined) await mkdir(options.logDirectory, { recursive: true })
+    checkReserved(spec.config)
+    checkServerVersion(spec.version)
+    const java = await findJava()
+    onLog(`Kafka ${spec.version} on Java ${java.version}`)
+    const classpath = await kafkaClasspath(spec.version)
+    await checkConfigNames(java, spec.version, spec.config)
+    const archive = await classArchive({ version: spec.version, java, classpath, onLog })
+    const directory = options.directory ?? (await temporaryFolder('cluster'))
+    cluster = embedded({ spec, options, java, classpath, archive, directory })
     await cluster.prepare()
     const startedMs = runtime.nowMs()
     await cluster.startAll()
     onLog(`${spec.brokers} brokers after ${Math.round(runtime.nowMs() - startedMs)} ms`)
     return cluster.face
   } catch (error) {
-    await cluster.face.stop()
+    if (cluster === undefined) await releasePorts(portNumbers(ports))
+    else await cluster.face.stop()
     throw error
   }
 }
@@ -151,7 +184,7 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
     options.ports.map((ports) => {
       const folder = join(directory, `broker-${ports.node}`)
       const logFile = join(options.logDirectory ?? folder, `broker-${ports.node}.log`)
-      return [ports.node, { ports, folder, logFile, expectedExit: false }]
+      return [ports.node, { ports, folder, logFile, expectedExit: false, endings: 0 }]
     }),
   )
   const exitListeners: ((exit: BrokerExit) => void)[] = []
@@ -166,6 +199,8 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
   const pause = () => new Promise<void>((resolve) => runtime.after(probeEveryMs, resolve))
 
   async function prepare(): Promise<void> {
+    await mkdir(directory, { recursive: true })
+    if (options.logDirectory !== undefined) await mkdir(options.logDirectory, { recursive: true })
     await writeFile(join(directory, 'log4j2.properties'), loggingText)
     for (const node of nodes.values()) {
       await mkdir(node.folder, { recursive: true })
@@ -208,7 +243,6 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
       output: { file: node.logFile },
     })
     node.child = child
-    node.expectedExit = false
     void child.exited.then(async (exit) => {
       const expected = node.expectedExit
       if (node.child === child) delete node.child
@@ -225,13 +259,7 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
     const limitMs = runtime.nowMs() + startLimitMs
     for (;;) {
       if (!child.isRunning()) {
-        if (node.expectedExit) {
-          throw new OperatorError(
-            'cluster-unavailable',
-            `${name} was stopped while it was starting.`,
-            'Start it again.',
-          )
-        }
+        if (node.expectedExit) throw stoppedWhileStarting(node)
         throw new OperatorError(
           'cluster-unavailable',
           `${name} did not start: ${await reasonOf(node)}`,
@@ -254,32 +282,39 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
   async function startAll(): Promise<void> {
     const all = [...nodes.keys()]
     // A failure of one ends the waiting for the others.
-    await Promise.all(
-      [...nodes.values()].map((node) => startNode(node, () => untilAliveOf(node, all))),
-    )
+    await Promise.all([...nodes.values()].map((node) => startNode(node, all)))
   }
 
-  const untilAliveOf = (node: Node, wanted: readonly number[]) => {
-    if (node.child === undefined) {
-      throw new OperatorError(
-        'cluster-unavailable',
-        `Broker ${node.ports.node} was stopped while it was starting.`,
-        'Start it again.',
-      )
-    }
-    return untilAlive(node, node.child, wanted)
-  }
-
-  function startNode(node: Node, ready: () => Promise<void>): Promise<void> {
+  /** Launches a broker; resolves when it lists all of `wanted` as alive. */
+  function startNode(node: Node, wanted: readonly number[]): Promise<void> {
     node.starting ??= (async () => {
+      const { endings } = node
       try {
-        await launch(node)
-        await ready()
+        await node.ending
+        if (node.endings !== endings) throw stoppedWhileStarting(node)
+        node.expectedExit = false
+        node.launching = launch(node)
+        const child = await node.launching
+        delete node.launching
+        await untilAlive(node, child, wanted)
       } finally {
+        delete node.launching
         delete node.starting
       }
     })()
     return node.starting
+  }
+
+  /** Ends a broker's process, also one that is just being made. */
+  function end(node: Node, how: (child: Child) => Promise<unknown>): Promise<void> {
+    node.expectedExit = true
+    node.endings++
+    const ending = (async () => {
+      const child = node.child ?? (await node.launching?.catch(() => undefined))
+      if (child !== undefined) await how(child)
+    })()
+    node.ending = ending
+    return ending
   }
 
   const isUp = (node: Node) => node.child?.isRunning() === true
@@ -301,11 +336,7 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
       if (child === undefined || !child.isRunning()) return 'stopped'
       return child.isPaused() ? 'paused' : 'running'
     },
-    async kill(node) {
-      const found = nodeOf(node)
-      found.expectedExit = true
-      await found.child?.kill()
-    },
+    kill: (node) => end(nodeOf(node), (child) => child.kill()),
     async pause(node) {
       await nodeOf(node).child?.pause()
     },
@@ -314,46 +345,25 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
     },
     async start(node) {
       const found = nodeOf(node)
-      if (stopping !== undefined) throw new Error('the cluster is being stopped')
-      if (found.starting !== undefined) return found.starting
-      if (isUp(found)) return
-      await startNode(found, async () => {
-        await untilAliveOf(found, [node])
-        // The others learn of it a moment later; a paused one cannot be asked.
-        for (const other of nodes.values()) {
-          if (other === found || !isUp(other) || other.child?.isPaused() === true) continue
-          if (other.starting !== undefined || other.child === undefined) continue
-          await untilAlive(other, other.child, [node])
-        }
-      })
+      // A start that was cut short still has to notice.
+      if (found.expectedExit) await found.starting?.catch(() => undefined)
+      if (stopping !== undefined) throw stoppedWhileStarting(found)
+      if (found.starting === undefined && isUp(found) && !found.expectedExit) return
+      await startNode(found, [node])
     },
-    async stopBroker(node) {
-      const found = nodeOf(node)
-      found.expectedExit = true
-      await found.child?.stop(stopGraceMs)
-    },
+    stopBroker: (node) => end(nodeOf(node), (child) => child.stop(stopGraceMs)),
     stop() {
       stopping ??= (async () => {
         // The data goes with it, so nobody needs to hand over anything: a kill is the quickest end.
         await Promise.all(
           [...nodes.values()].map(async (node) => {
-            node.expectedExit = true
-            await node.child?.kill()
-            // One that was being launched meanwhile.
+            await end(node, (child) => child.kill())
             await node.starting?.catch(() => undefined)
-            node.expectedExit = true
-            await node.child?.kill()
           }),
         )
         if (options.directory === undefined) await removeTemporaryFolder(directory)
         else await rm(directory, { recursive: true, force: true, maxRetries: 3 })
-        await releasePorts(
-          options.ports.flatMap(({ client, interBroker, controller }) => [
-            client,
-            interBroker,
-            controller,
-          ]),
-        )
+        await releasePorts(portNumbers(options.ports))
       })()
       return stopping
     },
