@@ -159,3 +159,12 @@ export type ProxyEvent = { atMs: number } & (
   | { type: 'broker-seen'; node: number; host: string; port: number; listen?: string }
   | { type: 'feature-advertised'; feature: string; level: number; brokerLevel: number }
 )
+
+/** An event before the clock has stamped it. */
+export type ProxyEventBody = ProxyEvent extends infer Event
+  ? Event extends ProxyEvent
+    ? Omit<Event, 'atMs'>
+    : never
+  : never
+
+export type Emit = (event: ProxyEventBody) => void

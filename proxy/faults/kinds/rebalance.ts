@@ -15,6 +15,6 @@ export const rebalance = defineKind({
   name: 'rebalance',
   summary: 'Forces a rebalance of a consumer group; default: the group of the triggering instance.',
   params,
-  windowed: () => false,
+  windowed: ({ how }) => how === 'error',
   effect: ({ how, group }) => ({ on: 'group', how, ...(group === undefined ? {} : { group }) }),
 })

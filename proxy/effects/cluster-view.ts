@@ -1,0 +1,138 @@
+// What the proxy can ask the cluster by itself, as the target user would: who leads, who coordinates, who is
+// the controller, who is in a group. Every question goes to a live broker with our own client.
+
+import type { BrokerSelector } from '../faults/selectors.ts'
+import type { TopicAliases } from '../faults/trigger.ts'
+import type { Brokers } from '../flow/brokers.ts'
+import type { TopicNames } from '../flow/topic-names.ts'
+import type { Message } from '../protocol/codec.ts'
+
+const metadataKey = 3
+const groupKeyType = 0
+const transactionKeyType = 1
+
+export interface GroupMember {
+  memberId: string
+  clientId: string
+  groupInstanceId: string | null
+}
+
+export interface ClusterView {
+  /** Node that coordinates a transactional id or group now; undefined while nobody does. */
+  coordinatorOf(what: { transactionalId: string } | { group: string }): Promise<number | undefined>
+  leaderOf(topic: string, partition: number): Promise<number | undefined>
+  controller(): Promise<number | undefined>
+  members(group: string): Promise<GroupMember[]>
+  /** LeaveGroup in a member's name; the broker's error code. */
+  evict(group: string, member: GroupMember): Promise<number>
+  refresh(): Promise<void>
+  /** The nodes that a selector means now. */
+  resolve(selector: BrokerSelector): Promise<number[]>
+}
+
+export function createClusterView(
+  brokers: Brokers,
+  topics: TopicNames,
+  aliases: TopicAliases,
+): ClusterView {
+  async function refresh(): Promise<void> {
+    const client = await brokers.client()
+    const reply = await client.request('Metadata', { topics: null })
+    topics.learn(metadataKey, reply)
+    for (const broker of reply.brokers as Message[]) {
+      const address = { host: broker.host as string, port: broker.port as number }
+      brokers.note(broker.nodeId as number, address)
+    }
+  }
+
+  async function coordinatorOf(
+    what: { transactionalId: string } | { group: string },
+  ): Promise<number | undefined> {
+    const isGroup = 'group' in what
+    const key = isGroup ? what.group : what.transactionalId
+    const keyType = isGroup ? groupKeyType : transactionKeyType
+    const client = await brokers.client()
+    const reply = await client.request('FindCoordinator', { keyType, coordinatorKeys: [key] }, 4)
+    const [found] = reply.coordinators as Message[]
+    return found === undefined || found.errorCode !== 0 ? undefined : (found.nodeId as number)
+  }
+
+  async function leaderOf(topic: string, partition: number): Promise<number | undefined> {
+    await refresh()
+    return topics.leaderOf(topic, partition)
+  }
+
+  async function controller(): Promise<number | undefined> {
+    const client = await brokers.client()
+    const reply = await client.request('DescribeQuorum', {
+      topics: [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }],
+    })
+    const [topic] = reply.topics as Message[]
+    const [partition] = (topic?.partitions ?? []) as Message[]
+    return partition?.leaderId as number | undefined
+  }
+
+  async function atCoordinator(group: string) {
+    const node = await coordinatorOf({ group })
+    if (node === undefined) throw new Error(`group ${group} has no coordinator now`)
+    return brokers.client(node)
+  }
+
+  const exactly = (node: number | undefined): number[] => (node === undefined ? [] : [node])
+
+  async function resolve(selector: BrokerSelector): Promise<number[]> {
+    if (typeof selector === 'number') return [selector]
+    if (selector === 'all') return brokers.nodes()
+    if (selector === 'controller') return exactly(await controller())
+    if (typeof selector === 'string') throw new Error(`selector ${selector} was not checked`)
+    if ('leader-of' in selector) {
+      const text = selector['leader-of']
+      await refresh()
+      const whole = aliases[text] ?? text
+      const known = topics.partitionsOf(whole)
+      if (known.length > 0) {
+        const leaders = known.map((partition) => topics.leaderOf(whole, partition))
+        return [...new Set(leaders.filter((node) => node !== undefined))]
+      }
+      const dash = text.lastIndexOf('-')
+      const topic = text.slice(0, dash)
+      return exactly(topics.leaderOf(aliases[topic] ?? topic, Number(text.slice(dash + 1))))
+    }
+    if ('coordinator-of' in selector) {
+      const text = selector['coordinator-of']
+      const group = /^group (.+)$/.exec(text)?.[1]
+      return exactly(
+        await coordinatorOf(group === undefined ? { transactionalId: text } : { group }),
+      )
+    }
+    const excluded = new Set(await resolve(selector.not))
+    return brokers.nodes().filter((node) => !excluded.has(node))
+  }
+
+  return {
+    coordinatorOf,
+    leaderOf,
+    controller,
+    async members(group) {
+      const client = await atCoordinator(group)
+      const reply = await client.request('DescribeGroups', { groups: [group] })
+      const [described] = reply.groups as Message[]
+      return ((described?.members ?? []) as Message[]).map((member) => ({
+        memberId: member.memberId as string,
+        clientId: member.clientId as string,
+        groupInstanceId: (member.groupInstanceId as string | null) ?? null,
+      }))
+    },
+    async evict(group, member) {
+      const client = await atCoordinator(group)
+      const reply = await client.request('LeaveGroup', {
+        groupId: group,
+        members: [{ memberId: member.memberId, groupInstanceId: member.groupInstanceId }],
+      })
+      const [left] = reply.members as Message[]
+      return (reply.errorCode as number) || ((left?.errorCode as number | undefined) ?? 0)
+    },
+    refresh,
+    resolve,
+  }
+}

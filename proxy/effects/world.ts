@@ -1,0 +1,440 @@
+// Carries out what a fault does beyond one message: to connections, the network, brokers, coordinators and
+// groups. Begins the effect, says when it is there, and gives back how to heal it.
+import type { FaultEffect, PartitionSide } from '../faults/fault.ts'
+import type { MessageView } from '../faults/message-view.ts'
+import type { RuleBook } from '../faults/rules.ts'
+import type { ClientSelector, Scope } from '../faults/selectors.ts'
+import { globMatcher } from '../faults/vocabulary.ts'
+import type { Brokers } from '../flow/brokers.ts'
+import type { Connection } from '../flow/connection.ts'
+import { type ConnectionFacts, factsOf, type Window, type Windows } from '../flow/windows.ts'
+import { errorNameOf } from '../protocol/error-codes.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Tracker } from '../transactions/tracker.ts'
+import type { ClusterView } from './cluster-view.ts'
+import type { FiringReport } from './firing-report.ts'
+import type { Host } from './host.ts'
+
+/** What set a fault off, when a message did. */
+export interface Cause {
+  connection: Connection
+  view: MessageView
+}
+
+export type Heal = () => Promise<void>
+
+export interface World {
+  /** Resolves when the effect is there (or could not be had: then it is reported, not applied). */
+  begin(
+    effect: Exclude<FaultEffect, { on: 'message' }>,
+    report: FiringReport,
+    cause: Cause | undefined,
+    /** An effect that ends by itself calls this when it is over. */
+    over: () => void,
+  ): Promise<Heal>
+}
+
+/** APIs that only a transaction's or group's coordinator answers. */
+const coordinatorApis: readonly string[] = [
+  'InitProducerId',
+  'AddPartitionsToTxn',
+  'AddOffsetsToTxn',
+  'EndTxn',
+  'TxnOffsetCommit',
+  'OffsetCommit',
+  'OffsetFetch',
+  'JoinGroup',
+  'SyncGroup',
+  'Heartbeat',
+  'LeaveGroup',
+  'ConsumerGroupHeartbeat',
+]
+const groupHeartbeats: readonly string[] = ['Heartbeat', 'ConsumerGroupHeartbeat']
+
+/** How often the cluster is asked who coordinates now, after a coordinator was killed. */
+const takeoverPollMs = 200
+const nothingToHeal: Heal = async () => undefined
+
+function clientTest(selector: ClientSelector | undefined): (facts: ConnectionFacts) => boolean {
+  if (selector === undefined || selector === 'all') return () => true
+  const tests = (typeof selector === 'string' ? [selector] : selector).map(globMatcher)
+  return ({ instance, clientId }) =>
+    tests.some(
+      (test) =>
+        (instance !== undefined && test(instance)) ||
+        (clientId !== null && clientId !== undefined && test(clientId)),
+    )
+}
+
+export function createWorld(parts: {
+  runtime: Runtime
+  rules: RuleBook
+  tracker: Tracker
+  windows: Windows
+  brokers: Brokers
+  cluster: ClusterView
+  host: Host | undefined
+  connections: () => Iterable<Connection>
+}): World {
+  const { runtime, rules, tracker, windows, cluster, host } = parts
+
+  function needHost(): Host {
+    if (host === undefined) throw new Error('this needs a cluster that the run has started')
+    return host
+  }
+
+  /** Which connections a windowed fault concerns: as `on` says, or the one that triggered it. */
+  async function scopeOf(
+    scope: Scope | undefined,
+    cause: Cause | undefined,
+  ): Promise<{ concerns: (facts: ConnectionFacts) => boolean; nodes: number[] | undefined }> {
+    if (scope === undefined) {
+      if (cause === undefined)
+        return { concerns: ({ plane }) => plane === 'client', nodes: undefined }
+      const { connection } = cause
+      const same = factsOf(connection)
+      return {
+        concerns: (facts) =>
+          facts.plane === same.plane &&
+          facts.node === same.node &&
+          facts.instance === same.instance,
+        nodes: [same.node],
+      }
+    }
+    const plane = scope.plane ?? 'client'
+    const isClient = clientTest(scope.clients)
+    const nodes = scope.brokers === undefined ? undefined : await cluster.resolve(scope.brokers)
+    const wanted = nodes === undefined ? undefined : new Set(nodes)
+    return {
+      concerns: (facts) =>
+        facts.plane === plane &&
+        isClient(facts) &&
+        (wanted === undefined || wanted.has(facts.node)),
+      nodes,
+    }
+  }
+
+  function openAll(list: readonly Window[]): { hit: number; close: () => number } {
+    const opened = list.map((window) => windows.open(window))
+    return {
+      hit: opened.reduce((sum, { hit }) => sum + hit, 0),
+      close: () => opened.reduce((sum, { close }) => sum + close(), 0),
+    }
+  }
+
+  function cut(which: (facts: ConnectionFacts) => boolean, why: string): number {
+    let count = 0
+    for (const connection of [...parts.connections()]) {
+      if (!which(factsOf(connection))) continue
+      connection.cut('reset', why)
+      count += 1
+    }
+    return count
+  }
+
+  async function connections(
+    effect: Extract<FaultEffect, { on: 'connections' }>,
+    report: FiringReport,
+    cause: Cause | undefined,
+  ): Promise<Heal> {
+    const { verdict } = effect
+    const { spec, random } = report.rule
+    const { concerns, nodes } = await scopeOf(spec.on, cause)
+    if (nodes !== undefined) report.firing.targets = nodes.map((node) => `broker ${node}`)
+    const window: Window = { concerns }
+    switch (verdict.do) {
+      case 'slow': {
+        const { requestMs, replyMs, jitterMs } = verdict
+        window.slow = { requestMs, replyMs, jitterMs, random }
+        break
+      }
+      case 'block':
+        window.block = { toBroker: verdict.toBroker, toClient: verdict.toClient }
+        break
+      case 'refuse':
+        window.admit = verdict.with === 'reset' ? 'reset' : 'silence'
+        break
+    }
+    const opened = windows.open(window)
+    report.applied(
+      verdict.do === 'refuse'
+        ? 'new connections refused'
+        : `${opened.hit} open connections under it`,
+    )
+    return async () => void opened.close()
+  }
+
+  async function sideTests(side: PartitionSide): Promise<{
+    sends: (facts: ConnectionFacts) => boolean
+    receives: (facts: ConnectionFacts) => boolean
+    name: string
+  }> {
+    if ('brokers' in side) {
+      const nodes = new Set(await cluster.resolve(side.brokers))
+      return {
+        sends: ({ plane, source }) =>
+          plane !== 'client' && source !== undefined && nodes.has(source),
+        receives: ({ node }) => nodes.has(node),
+        name: `brokers ${[...nodes].join(', ')}`,
+      }
+    }
+    const isClient = clientTest(side.clients)
+    return {
+      sends: (facts) => facts.plane === 'client' && isClient(facts),
+      receives: () => false,
+      name: `clients ${[side.clients].flat().join(', ')}`,
+    }
+  }
+
+  async function network(
+    effect: Extract<FaultEffect, { on: 'network' }>,
+    report: FiringReport,
+  ): Promise<Heal> {
+    const [first, second] = await Promise.all(effect.between.map(sideTests))
+    if (first === undefined || second === undefined) throw new Error('a partition has two sides')
+    report.firing.targets = [first.name, second.name]
+    const both = { toBroker: true, toClient: true }
+    const opened = openAll([
+      {
+        concerns: (facts) => first.sends(facts) && second.receives(facts),
+        stall: effect.oneWay ? { toBroker: true, toClient: false } : both,
+      },
+      {
+        concerns: (facts) => second.sends(facts) && first.receives(facts),
+        stall: effect.oneWay ? { toBroker: false, toClient: true } : both,
+      },
+    ])
+    report.applied(`${opened.hit} open connections cut off`)
+    return async () => void opened.close()
+  }
+
+  /** The id whose coordinator is meant, and where that coordinator sits. */
+  async function coordinatorMeant(
+    effect: Extract<FaultEffect, { on: 'coordinator' }>,
+    cause: Cause | undefined,
+  ): Promise<{ transactionalIds: string[]; groups: string[]; node: number | undefined }> {
+    const subject = cause?.view.subject()
+    const named = effect.transactionalId !== undefined || effect.group !== undefined
+    const transactionalIds = named
+      ? [effect.transactionalId].filter((id) => id !== undefined)
+      : [...(subject?.transactionalIds ?? [])]
+    const groups = named
+      ? [effect.group].filter((id) => id !== undefined)
+      : [...(subject?.groups ?? [])]
+    if (!named && cause !== undefined && coordinatorApis.includes(cause.view.api)) {
+      return { transactionalIds, groups, node: cause.view.node }
+    }
+    const [transactionalId] = transactionalIds
+    const [group] = groups
+    const node =
+      transactionalId !== undefined
+        ? await cluster.coordinatorOf({ transactionalId })
+        : group !== undefined
+          ? await cluster.coordinatorOf({ group })
+          : undefined
+    return { transactionalIds, groups, node }
+  }
+
+  async function coordinatorOnWire(
+    report: FiringReport,
+    meant: { transactionalIds: string[]; groups: string[]; node: number },
+    cause: Cause | undefined,
+  ): Promise<Heal> {
+    const { node } = meant
+    const ids = new Set(meant.transactionalIds)
+    const groups = new Set(meant.groups)
+    const instances = new Set<string | undefined>(
+      cause === undefined
+        ? tracker
+            .transactions()
+            .filter((view) => ids.has(view.transactionalId))
+            .map((view) => view.instance)
+        : [cause.connection.instance],
+    )
+    const concernsIds = (view: MessageView): boolean => {
+      const subject = view.subject()
+      return (
+        subject.transactionalIds.some((id) => ids.has(id)) ||
+        subject.groups.some((group) => groups.has(group))
+      )
+    }
+    rules.claim(report.rule, [...coordinatorApis, 'FindCoordinator'], (view) => {
+      if (view.side !== 'request' || view.plane !== 'client') return false
+      if (view.api !== 'FindCoordinator' && view.node !== node) return false
+      if (view.api !== 'FindCoordinator' && !coordinatorApis.includes(view.api)) return false
+      return concernsIds(view)
+    })
+    const count = cut(
+      (facts) =>
+        facts.plane === 'client' &&
+        facts.node === node &&
+        (instances.size === 0 || instances.has(facts.instance)),
+      'the coordinator is gone',
+    )
+    if (count > 0) {
+      report.applied(
+        `closed ${count} connections to coordinator ${node}; Produce and Fetch to it still pass`,
+      )
+    }
+    return async () => rules.claim(report.rule, [], undefined)
+  }
+
+  async function coordinatorAsProcess(
+    report: FiringReport,
+    meant: { transactionalIds: string[]; groups: string[]; node: number },
+  ): Promise<Heal> {
+    const { node } = meant
+    const [transactionalId] = meant.transactionalIds
+    const [group] = meant.groups
+    const key =
+      transactionalId !== undefined
+        ? { transactionalId }
+        : group !== undefined
+          ? { group }
+          : undefined
+    if (key === undefined)
+      throw new Error('the triggering message names no transaction and no group')
+    const before = await cluster.coordinatorOf(key)
+    await needHost().killBroker(node)
+    report.applied(
+      `killed broker ${node}, coordinator of ${transactionalId ?? group} (the cluster said ${before ?? 'nobody'} before)`,
+    )
+    if (before !== node) {
+      report.firing.effect = `${report.firing.effect}; it was not the coordinator any more`
+    }
+    const startedMs = runtime.nowMs()
+    let healing = false
+    const watch = async (): Promise<void> => {
+      if (healing) return
+      const now = await cluster.coordinatorOf(key).catch(() => undefined)
+      if (now === undefined || now === node) runtime.after(takeoverPollMs, () => void watch())
+      else {
+        const afterMs = Math.round(runtime.nowMs() - startedMs)
+        report.answered(`broker ${now} coordinates after ${afterMs} ms`)
+      }
+    }
+    void watch()
+    return async () => {
+      healing = true
+      await needHost().startBroker(node)
+    }
+  }
+
+  async function coordinator(
+    effect: Extract<FaultEffect, { on: 'coordinator' }>,
+    report: FiringReport,
+    cause: Cause | undefined,
+  ): Promise<Heal> {
+    const meant = await coordinatorMeant(effect, cause)
+    const { node } = meant
+    if (node === undefined) throw new Error('no broker coordinates what the fault names')
+    report.firing.targets = [`broker ${node}`, ...meant.transactionalIds, ...meant.groups]
+    return effect.how === 'wire'
+      ? coordinatorOnWire(report, { ...meant, node }, cause)
+      : coordinatorAsProcess(report, { ...meant, node })
+  }
+
+  async function broker(
+    effect: Extract<FaultEffect, { on: 'broker' }>,
+    report: FiringReport,
+    cause: Cause | undefined,
+  ): Promise<Heal> {
+    const { spec } = report.rule
+    const { concerns, nodes } = await scopeOf(spec.on, cause)
+    const targets = nodes ?? (cause === undefined ? [] : [cause.connection.node])
+    if (targets.length === 0) throw new Error('no broker fits the fault’s `on: { brokers: … }`')
+    report.firing.targets = targets.map((node) => `broker ${node}`)
+    const names = targets.join(', ')
+    switch (effect.how) {
+      case 'wire': {
+        const down = new Set(targets)
+        const isDown = (facts: ConnectionFacts): boolean =>
+          down.has(facts.node) &&
+          (spec.on === undefined ? facts.plane === cause?.connection.plane : concerns(facts))
+        const opened = windows.open({ concerns: isDown, admit: 'reset' })
+        const count = cut(isDown, 'the broker is out')
+        report.applied(`closed ${count} connections to broker ${names}, new ones are refused`)
+        return async () => void opened.close()
+      }
+      case 'kill':
+        for (const node of targets) await needHost().killBroker(node)
+        report.applied(`killed broker ${names}`)
+        return async () => {
+          for (const node of targets) await needHost().startBroker(node)
+        }
+      case 'pause':
+        for (const node of targets) await needHost().pauseBroker(node)
+        report.applied(`paused broker ${names}`)
+        return async () => {
+          for (const node of targets) await needHost().resumeBroker(node)
+        }
+    }
+  }
+
+  function groupMeant(
+    effect: Extract<FaultEffect, { on: 'group' }>,
+    cause: Cause | undefined,
+  ): string {
+    if (effect.group !== undefined) return effect.group
+    const [own] = cause?.view.subject().groups ?? []
+    if (own !== undefined) return own
+    const views = tracker.groups()
+    const instance = cause?.connection.instance
+    const byInstance = views.find((view) =>
+      view.members.some((member) => member.instance === instance && instance !== undefined),
+    )
+    const found = byInstance ?? views[0]
+    if (found === undefined) throw new Error('no consumer group has been seen yet')
+    return found.group
+  }
+
+  async function group(
+    effect: Extract<FaultEffect, { on: 'group' }>,
+    report: FiringReport,
+    cause: Cause | undefined,
+    over: () => void,
+  ): Promise<Heal> {
+    const name = groupMeant(effect, cause)
+    report.firing.targets = [`group ${name}`]
+    const seen = tracker.groups().find((view) => view.group === name)?.members ?? []
+    const instance = cause?.connection.instance
+    if (effect.how === 'evict') {
+      const members = await cluster.members(name)
+      const own = seen.find((member) => member.instance === instance && instance !== undefined)
+      const member = members.find(({ memberId }) => memberId === own?.memberId) ?? members[0]
+      if (member === undefined) throw new Error(`group ${name} has no members to evict`)
+      const code = await cluster.evict(name, member)
+      report.answered(errorNameOf(code))
+      if (code !== 0) throw new Error(`LeaveGroup for ${member.memberId}: ${errorNameOf(code)}`)
+      report.applied(`evicted ${member.memberId} from group ${name}`)
+      return nothingToHeal
+    }
+    const told = new Set<string>()
+    rules.claim(report.rule, groupHeartbeats, (view) => {
+      if (view.side !== 'request' || !groupHeartbeats.includes(view.api)) return false
+      const who = `${view.instance ?? ''}/${view.clientId ?? ''}`
+      if (!view.subject().groups.includes(name) || told.has(who)) return false
+      told.add(who)
+      if (told.size >= seen.length) over()
+      return true
+    })
+    return async () => rules.claim(report.rule, [], undefined)
+  }
+
+  return {
+    async begin(effect, report, cause, over) {
+      switch (effect.on) {
+        case 'connections':
+          return connections(effect, report, cause)
+        case 'network':
+          return network(effect, report)
+        case 'coordinator':
+          return coordinator(effect, report, cause)
+        case 'broker':
+          return broker(effect, report, cause)
+        case 'group':
+          return group(effect, report, cause, over)
+      }
+    },
+  }
+}

@@ -1,0 +1,426 @@
+// The one interface that plans, REST and the command line drive: arm, disarm, fire, release, heal, status.
+// It joins the parts: rules decide, effects carry out, the flow moves bytes, the tracker follows.
+import { createClusterView } from './effects/cluster-view.ts'
+import { type FiringReport, reportFiring } from './effects/firing-report.ts'
+import type { Host } from './effects/host.ts'
+import { createMessageEffects, errorFrame } from './effects/message.ts'
+import { type Cause, createWorld, type Heal } from './effects/world.ts'
+import { OperatorError } from './errors.ts'
+import type { Emit, ExchangeIdentity, FaultStatus, Firing, Plane, ProxyEvent } from './events.ts'
+import type { FaultSpec } from './faults/fault.ts'
+import { createRuleBook, type Rule } from './faults/rules.ts'
+import type { TopicAliases } from './faults/trigger.ts'
+import { durationMs } from './faults/vocabulary.ts'
+import { createBrokers } from './flow/brokers.ts'
+import type { Connection, ReplyVerdict, RequestVerdict } from './flow/connection.ts'
+import { createGate } from './flow/gate.ts'
+import { createLinks } from './flow/links.ts'
+import { createPipeline, type TakenRequest } from './flow/pipeline.ts'
+import type { SocketAddress } from './flow/sockets.ts'
+import { createTopicNames } from './flow/topic-names.ts'
+import { createWindows } from './flow/windows.ts'
+import type { Runtime } from './runtime.ts'
+import type { GroupView } from './transactions/groups.ts'
+import { createTracker, type TransactionView } from './transactions/tracker.ts'
+
+export interface EngineOptions {
+  /** Own addresses of the cluster's brokers. */
+  bootstrap: readonly SocketAddress[]
+  /** Where listeners bind. */
+  listenHost: string
+  /** The host name that clients are told. */
+  advertisedHost: string
+  /** Feature levels told in ApiVersions, e.g. `transaction.version: 1`. */
+  advertise: Readonly<Record<string, number>>
+  topicAliases: TopicAliases
+  /** Follow every Produce, not only transactional ones: a run needs to know what went through it. */
+  journalAllProduce: boolean
+}
+
+export interface Engine {
+  arm(spec: FaultSpec): void
+  disarm(name: string): Promise<void>
+  /** Fires a fault by hand. */
+  fire(name: string): void
+  /** Opens the gates of messages held until `released`. */
+  release(name: string): number
+  heal(name: string): Promise<void>
+  /** Heals everything, lets held messages go and disarms all. */
+  healAll(): Promise<void>
+  status(): FaultStatus[]
+  transactions(): TransactionView[]
+  groups(): GroupView[]
+  /** Clocks of `at:` and `every:` start now: the application is warm. */
+  markWarm(): void
+  /** Nothing more happens by the clock: the load is over. */
+  stopClocks(): void
+  /** Asks the cluster for its brokers and topics. */
+  discover(): Promise<void>
+  /** Tells of brokers known before they run. */
+  noteBroker(node: number, address: SocketAddress): void
+  /** Listeners for one application instance (or for all); where it bootstraps. */
+  openDoor(instance: string | undefined, bootstrapPort: number): Promise<SocketAddress>
+  openPlane(
+    plane: Exclude<Plane, 'client'>,
+    node: number,
+    target: SocketAddress,
+  ): Promise<SocketAddress>
+  openConnections(): number
+  stop(): Promise<void>
+}
+
+function identityOf(message: TakenRequest): ExchangeIdentity {
+  const { connection, exchange, view } = message
+  const subject = view.subject()
+  const [producerId] = subject.producerIds
+  return {
+    connection: connection.id,
+    plane: connection.plane,
+    node: connection.node,
+    ...(connection.instance === undefined ? {} : { instance: connection.instance }),
+    ...(view.source === undefined ? {} : { source: view.source }),
+    clientId: view.clientId,
+    api: view.api,
+    version: exchange.version,
+    correlationId: exchange.correlationId,
+    ...(subject.transactionalIds.length > 0
+      ? { transactionalIds: [...subject.transactionalIds] }
+      : {}),
+    ...(subject.groups.length > 0 ? { groups: [...subject.groups] } : {}),
+    ...(producerId === undefined ? {} : { producerId }),
+    ...(subject.transaction === undefined ? {} : { transaction: subject.transaction }),
+    ...(subject.topicPartitions.length > 0
+      ? {
+          topicPartitions: subject.topicPartitions.map(
+            ({ topic, partition }) => `${topic}-${partition}`,
+          ),
+        }
+      : {}),
+  }
+}
+
+/** A firing whose effect lasts, with the way to end it. */
+interface Lasting {
+  report: FiringReport
+  heal: Heal
+  healing: Promise<void> | undefined
+}
+
+export function createEngine(
+  options: EngineOptions,
+  parts: { runtime: Runtime; host: Host | undefined; listener: (event: ProxyEvent) => void },
+): Engine {
+  const { runtime, host } = parts
+  const emit: Emit = (event) => parts.listener({ atMs: runtime.nowMs(), ...event } as ProxyEvent)
+  const rules = createRuleBook({ random: runtime.random, aliases: options.topicAliases })
+  const topics = createTopicNames()
+  const brokers = createBrokers(options.bootstrap)
+  const tracker = createTracker({
+    topicName: topics.nameOf,
+    journalProduce: options.journalAllProduce ? 'all' : 'transactional',
+  })
+  const live = new Set<Connection>()
+  const windows = createWindows(() => live)
+  const cluster = createClusterView(brokers, topics, options.topicAliases)
+  const messages = createMessageEffects(runtime, rules)
+  const world = createWorld({
+    runtime,
+    rules,
+    tracker,
+    windows,
+    brokers,
+    cluster,
+    host,
+    connections: () => live,
+  })
+  const lasting = new Set<Lasting>()
+  const starting = new Set<Promise<void>>()
+  const clocks = new Set<() => void>()
+  /** Disarmed rules, kept for the record. */
+  const ended: Rule[] = []
+  let isWarm = false
+  let clocksStopped = false
+
+  function failed(what: string, cause: unknown): void {
+    const message = `${what}: ${cause instanceof Error ? cause.message : String(cause)}`
+    emit({ type: 'error', code: 'fault-not-applied', message })
+  }
+
+  function changed(is: 'applied' | 'answered' | 'healed', rule: Rule): void {
+    for (const other of rules.rules()) {
+      const { when } = other.spec
+      if (when.fault !== rule.spec.name || when.is !== is) continue
+      const delayMs = when.plus === undefined ? 0 : durationMs(when.plus)
+      clocks.add(runtime.after(delayMs, () => fireAlone(other)))
+    }
+  }
+
+  function report(rule: Rule, firing: Firing, message?: TakenRequest): FiringReport {
+    return reportFiring(rule, firing, {
+      runtime,
+      emit,
+      changed,
+      ...(message === undefined
+        ? {}
+        : { exchange: identityOf(message), moment: message.view.side }),
+    })
+  }
+
+  function healLasting(entry: Lasting): Promise<void> {
+    entry.healing ??= entry.heal().then(
+      () => {
+        lasting.delete(entry)
+        entry.report.healed()
+      },
+      (cause) => {
+        lasting.delete(entry)
+        failed(`healing ${entry.report.rule.spec.name}`, cause)
+      },
+    )
+    return entry.healing
+  }
+
+  /** Begins an effect beyond one message; resolves when it is there or has failed. */
+  function beginWorld(about: FiringReport, cause: Cause | undefined): Promise<void> {
+    const { rule } = about
+    const { effect } = rule
+    if (effect.on === 'message') throw new Error('a message’s effect is not the world’s')
+    let entry: Lasting | undefined
+    let isOver = false
+    const over = (): void => {
+      isOver = true
+      if (entry !== undefined) void healLasting(entry)
+    }
+    const begun = world.begin(effect, about, cause, over).then(
+      async (heal) => {
+        entry = { report: about, heal, healing: undefined }
+        lasting.add(entry)
+        const { for: forText } = rule.spec
+        if (!rule.windowed || isOver) await healLasting(entry)
+        else if (forText !== undefined) {
+          const lasted = entry
+          runtime.after(durationMs(forText), () => void healLasting(lasted))
+        }
+      },
+      (problem) => {
+        rule.active -= 1
+        failed(`fault ${rule.spec.name}`, problem)
+      },
+    )
+    starting.add(begun)
+    void begun.then(() => starting.delete(begun))
+    return begun
+  }
+
+  /** Fires without a message: by the clock, another fault, or a hand. */
+  function fireAlone(rule: Rule): void {
+    if (!rule.armed) return
+    const firing = rules.fire(rule, runtime.nowMs())
+    if (firing === undefined) return
+    const about = report(rule, firing)
+    if (rule.effect.on === 'message') {
+      rule.active -= 1
+      failed(`fault ${rule.spec.name}`, new Error('it changes a message, and none triggered it'))
+      return
+    }
+    void beginWorld(about, undefined)
+  }
+
+  function startClock(rule: Rule): void {
+    const { at, every } = rule.spec.when
+    if (at !== undefined) clocks.add(runtime.after(durationMs(at), () => fireAlone(rule)))
+    if (typeof every === 'string') {
+      const periodMs = durationMs(every)
+      const tick = (): void => {
+        if (clocksStopped || !rule.armed) return
+        fireAlone(rule)
+        clocks.add(runtime.after(periodMs, tick))
+      }
+      clocks.add(runtime.after(periodMs, tick))
+    }
+  }
+
+  function activeReport(rule: Rule): FiringReport | undefined {
+    for (const entry of lasting) if (entry.report.rule === rule) return entry.report
+    return undefined
+  }
+
+  /** A message that falls to the lasting effect of a fault. */
+  function claimed(rule: Rule, message: TakenRequest): RequestVerdict {
+    const about = activeReport(rule)
+    if (rule.effect.on === 'group') {
+      const code =
+        message.view.api === 'Heartbeat' ? 'REBALANCE_IN_PROGRESS' : 'FENCED_MEMBER_EPOCH'
+      about?.applied(`answered ${code} to ${message.view.clientId ?? 'a member'}`)
+      return { do: 'answer', frame: errorFrame(message, code) }
+    }
+    about?.applied(`${message.view.api} met a dead coordinator`)
+    return message.view.api === 'FindCoordinator'
+      ? { do: 'answer', frame: errorFrame(message, 'COORDINATOR_NOT_AVAILABLE') }
+      : { do: 'cut', forward: false, with: 'reset' }
+  }
+
+  function failTaking(rule: Rule, cause: unknown): void {
+    rule.active -= 1
+    failed(`fault ${rule.spec.name}`, cause)
+  }
+
+  const links = createLinks({
+    host: options.listenHost,
+    advertisedHost: options.advertisedHost,
+    runtime,
+    brokers,
+    windows,
+    emit,
+    live,
+    pipeline: createPipeline({
+      runtime,
+      rules,
+      tracker,
+      topics,
+      brokers,
+      windows,
+      doorOf: (instance) => links.door(instance),
+      advertise: options.advertise,
+      emit,
+      journalAllProduce: options.journalAllProduce,
+      clientLeft: messages.clientLeft,
+      taker: {
+        request(decision, message) {
+          const { rule } = decision
+          if (decision.why === 'claimed') return claimed(rule, message)
+          const about = report(rule, decision.firing, message)
+          if (rule.effect.on === 'message') {
+            try {
+              return messages.onRequest(rule.effect.verdict, about, message)
+            } catch (cause) {
+              failTaking(rule, cause)
+              return { do: 'pass' }
+            }
+          }
+          const gate = createGate<RequestVerdict>()
+          void beginWorld(about, message).then(() => gate.open({ do: 'pass' }))
+          return { do: 'wait', gate, discardIfClientLeaves: false }
+        },
+        reply(decision, message) {
+          const { rule } = decision
+          if (decision.why === 'claimed') return message.goOn
+          const about = report(rule, decision.firing, message)
+          if (rule.effect.on === 'message') {
+            try {
+              return messages.onReply(rule.effect.verdict, about, message)
+            } catch (cause) {
+              failTaking(rule, cause)
+              return message.goOn
+            }
+          }
+          const gate = createGate<ReplyVerdict>()
+          void beginWorld(about, message).then(() => gate.open(message.goOn))
+          return { do: 'wait', gate }
+        },
+      },
+    }),
+  })
+
+  function named(name: string): Rule {
+    const rule = rules.named(name)
+    if (rule === undefined) {
+      const known = rules.rules().map(({ spec }) => spec.name)
+      throw new OperatorError(
+        'unknown-fault',
+        `no fault is called "${name}"`,
+        known.length === 0 ? 'Arm one first.' : `There are: ${known.join(', ')}.`,
+      )
+    }
+    return rule
+  }
+
+  async function healRule(rule: Rule): Promise<void> {
+    const entries = [...lasting].filter((entry) => entry.report.rule === rule)
+    await Promise.all(entries.map(healLasting))
+  }
+
+  return {
+    arm(spec) {
+      if (rules.named(spec.name) !== undefined) {
+        throw new OperatorError(
+          'wrong-fault',
+          `a fault called "${spec.name}" is armed already`,
+          'Disarm it first, or give this one another name.',
+        )
+      }
+      const rule = rules.arm(spec)
+      for (const need of rule.kind.needs?.(spec.inject[rule.kind.name] as never) ?? []) {
+        if (host?.can.includes(need) === true) continue
+        rules.disarm(spec.name)
+        throw new OperatorError(
+          'cannot-do-here',
+          `fault "${spec.name}" needs to ${need.replace('-', ' a ')}, which cannot be done here`,
+          'Use `how: wire`, or a cluster that gauntlet starts itself.',
+        )
+      }
+      emit({ type: 'fault-armed', fault: spec.name, kind: rule.kind.name })
+      if (isWarm) startClock(rule)
+    },
+    async disarm(name) {
+      const rule = named(name)
+      await healRule(rule)
+      rules.disarm(name)
+      ended.push(rule)
+      emit({ type: 'fault-disarmed', fault: name, kind: rule.kind.name })
+    },
+    fire: (name) => fireAlone(named(name)),
+    release: (name) => messages.release(named(name)),
+    heal: (name) => healRule(named(name)),
+    async healAll() {
+      clocksStopped = true
+      for (const cancel of clocks) cancel()
+      clocks.clear()
+      for (const rule of [...rules.rules()]) {
+        rules.disarm(rule.spec.name)
+        ended.push(rule)
+      }
+      messages.releaseAll()
+      await Promise.allSettled([...starting])
+      await Promise.all([...lasting].map(healLasting))
+    },
+    status: () =>
+      [...ended, ...rules.rules()].map((rule) => ({
+        name: rule.spec.name,
+        kind: rule.kind.name,
+        matched: rule.matched,
+        fired: rule.fired,
+        applied: rule.applied,
+        healed: rule.healed,
+        state: rule.active > 0 ? 'active' : rule.fired >= rule.timesMax ? 'spent' : 'armed',
+        firings: rule.firings.map((firing) => ({ ...firing })),
+      })),
+    transactions: () => tracker.transactions(),
+    groups: () => tracker.groups(),
+    markWarm() {
+      if (isWarm) return
+      isWarm = true
+      for (const rule of rules.rules()) startClock(rule)
+    },
+    stopClocks() {
+      clocksStopped = true
+    },
+    async discover() {
+      await cluster.refresh()
+      for (const node of brokers.nodes()) {
+        const address = brokers.address(node)
+        if (address !== undefined) emit({ type: 'broker-seen', node, ...address })
+      }
+    },
+    noteBroker: (node, address) => void brokers.note(node, address),
+    async openDoor(instance, bootstrapPort) {
+      return (await links.openDoor(instance, bootstrapPort)).bootstrap
+    },
+    openPlane: links.openPlane,
+    openConnections: () => live.size,
+    async stop() {
+      await links.close()
+      brokers.close()
+    },
+  }
+}

@@ -1,0 +1,141 @@
+// Turns `when` into a test on messages and a choice among the matches. Pure: the same messages in the same
+// order give the same answers, whatever the clock says.
+import type { Plane } from '../events.ts'
+import type { MessageView } from './message-view.ts'
+import type { MessageTrigger, Trigger } from './trigger-schema.ts'
+import { globMatcher, share } from './vocabulary.ts'
+
+/** Real names behind the roles of a plan, e.g. `output` -> `payments`. */
+export type TopicAliases = Readonly<Record<string, string>>
+
+export type MessageTest = (view: MessageView) => boolean
+
+/** APIs that only brokers send to each other. */
+const betweenBrokers: ReadonlySet<string> = new Set(['WriteTxnMarkers'])
+const inQuorum: ReadonlySet<string> = new Set([
+  'Vote',
+  'BeginQuorumEpoch',
+  'EndQuorumEpoch',
+  'BrokerHeartbeat',
+  'BrokerRegistration',
+  'AllocateProducerIds',
+  'AlterPartition',
+])
+
+/** The plane that a trigger speaks of: as it says, or the one where its API lives. */
+export function planeOf(trigger: MessageTrigger): Plane {
+  if (trigger.plane !== undefined) return trigger.plane
+  const api = trigger.request ?? trigger.reply ?? ''
+  if (betweenBrokers.has(api)) return 'inter-broker'
+  if (inQuorum.has(api)) return 'controller'
+  return trigger.source !== undefined || trigger.target !== undefined ? 'inter-broker' : 'client'
+}
+
+/** Instances are named by index (`0` is `copier-0`) or by glob. */
+export function instanceTest(wanted: number | string): (instance: string | undefined) => boolean {
+  if (typeof wanted === 'number') {
+    return (instance) => instance !== undefined && instance.endsWith(`-${wanted}`)
+  }
+  const matches = globMatcher(wanted)
+  return (instance) => instance !== undefined && matches(instance)
+}
+
+export function compileMessageTest(trigger: MessageTrigger, aliases: TopicAliases): MessageTest {
+  const side = trigger.request !== undefined ? 'request' : 'reply'
+  const api = trigger.request ?? trigger.reply
+  const plane = planeOf(trigger)
+  const tests: MessageTest[] = []
+  const { broker, target, source, version, committed, error, phase, enters, transaction } = trigger
+  const node = broker ?? target
+  if (node !== undefined) tests.push((view) => view.node === node)
+  if (source !== undefined) tests.push((view) => view.source === source)
+  if (version !== undefined) tests.push((view) => view.version === version)
+  if (trigger.client !== undefined) {
+    const matches = globMatcher(trigger.client)
+    tests.push((view) => view.clientId !== null && matches(view.clientId))
+  }
+  if (trigger.instance !== undefined) {
+    const matches = instanceTest(trigger.instance)
+    tests.push((view) => matches(view.instance))
+  }
+  const some = (
+    glob: string | undefined,
+    values: (view: MessageView) => readonly string[],
+  ): void => {
+    if (glob === undefined) return
+    const matches = globMatcher(aliases[glob] ?? glob)
+    const quantifier = trigger.only === true ? 'every' : 'some'
+    tests.push((view) => {
+      const found = values(view)
+      return found.length > 0 && found[quantifier](matches)
+    })
+  }
+  some(trigger['transactional-id'], (view) => view.subject().transactionalIds)
+  some(trigger.group, (view) => view.subject().groups)
+  if (trigger.topic !== undefined || trigger.partition !== undefined) {
+    const matches =
+      trigger.topic === undefined
+        ? () => true
+        : globMatcher(aliases[trigger.topic] ?? trigger.topic)
+    const { partition } = trigger
+    tests.push((view) =>
+      view
+        .subject()
+        .topicPartitions.some(
+          (place) =>
+            matches(place.topic) && (partition === undefined || place.partition === partition),
+        ),
+    )
+  }
+  const producerId = trigger['producer-id']
+  if (producerId !== undefined)
+    tests.push((view) => view.subject().producerIds.includes(producerId))
+  if (committed !== undefined) tests.push((view) => view.subject().committed === committed)
+  if (phase !== undefined) tests.push((view) => view.subject().phase === phase)
+  if (enters !== undefined) tests.push((view) => view.subject().enters === enters)
+  if (transaction !== undefined) tests.push((view) => view.subject().transaction === transaction)
+  if (error !== undefined) {
+    tests.push((view) =>
+      error === 'NONE' ? view.errors().length === 0 : view.errors().includes(error),
+    )
+  }
+  return (view) =>
+    view.side === side &&
+    view.api === api &&
+    view.plane === plane &&
+    tests.every((test) => test(view))
+}
+
+/** Chooses among the matches of one rule: every one gets its ordinal from 1, counted per key. */
+export function compileChoice(
+  trigger: Trigger,
+  random: () => number,
+): (view: MessageView) => boolean {
+  const counts = new Map<string, number>()
+  const key = (view: MessageView): string => {
+    if (trigger.per === 'instance') return view.instance ?? ''
+    if (trigger.per === 'transactional-id') return view.subject().transactionalIds[0] ?? ''
+    return ''
+  }
+  const { nth, first, every, probability } = trigger
+  const chance = probability === undefined ? undefined : share(probability)
+  return (view) => {
+    const name = key(view)
+    const ordinal = (counts.get(name) ?? 0) + 1
+    counts.set(name, ordinal)
+    if (nth !== undefined) return ordinal === nth
+    if (first !== undefined) return ordinal <= first
+    if (typeof every === 'number') return ordinal % every === 0
+    if (chance !== undefined) return random() < chance
+    return true
+  }
+}
+
+/** How often a fault fires unless the plan says `times`. */
+export function timesOf(trigger: Trigger, times: number | 'unlimited' | undefined): number {
+  if (times === 'unlimited') return Number.POSITIVE_INFINITY
+  if (times !== undefined) return times
+  if (trigger.first !== undefined) return trigger.first
+  if (typeof trigger.every === 'string' || trigger.manual === true) return Number.POSITIVE_INFINITY
+  return 1
+}

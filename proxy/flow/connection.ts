@@ -1,0 +1,575 @@
+// One client connection and its broker connection: two walkers, the requests in flight between them, and
+// the carrying out of verdicts. It decides nothing: what becomes of a message is the pipeline's answer.
+import type { Plane } from '../events.ts'
+import type { Leg } from './sockets.ts'
+import { createWalker, type FrameDecision, type FrameMode, gather, stream } from './walker.ts'
+
+/** Bytes kept for one direction of a waiting connection before its sender is made to wait too. */
+export const keptBytesMax = 1024 * 1024
+/** How long a broker's leg stays open for an answer whose client is gone. */
+export const lingerLimitMs = 120_000
+
+const nothing = Buffer.alloc(0)
+
+/** A request and its answer. The pipeline hangs what it knows on `about`. */
+export interface Exchange<About = unknown> {
+  apiKey: number
+  version: number
+  correlationId: number
+  replyMode: FrameMode
+  /** acks=0: the broker will not answer. */
+  silent: boolean
+  /** An answer made by the proxy; the broker never sees the request. */
+  made?: Buffer
+  about?: About
+}
+
+/** Something that a message waits for. Opens once, with what to do then. */
+export interface Gate<Verdict> {
+  whenOpen(go: (verdict: Verdict) => void): void
+}
+
+/** Whose effect a verdict is; reported back when the effect is there. */
+export interface Effect {
+  applied(what: string): void
+  /** The broker's answer to a message whose client does not get it. */
+  answered(frame: Buffer): void
+  /** The client went away while its request was held. */
+  discarded(): void
+}
+
+export type RequestVerdict =
+  | { do: 'pass' }
+  | { do: 'replace'; frame: Buffer }
+  | { do: 'answer'; frame: Buffer; effect?: Effect }
+  | { do: 'wait'; gate: Gate<RequestVerdict>; effect?: Effect; discardIfClientLeaves: boolean }
+  /** Swallowed; nothing is forwarded or answered any more. */
+  | { do: 'swallow'; effect: Effect; forMs?: number }
+  /** Swallowed alone: the next message passes. Impossible on TCP. */
+  | { do: 'skip'; effect: Effect }
+  | { do: 'cut'; forward: boolean; with: 'fin' | 'reset'; effect?: Effect }
+  | { do: 'detach'; gate: Gate<unknown>; effect: Effect }
+
+export type ReplyVerdict =
+  | { do: 'pass' }
+  | { do: 'replace'; frame: Buffer; effect?: Effect }
+  | { do: 'wait'; gate: Gate<ReplyVerdict>; effect?: Effect }
+  | { do: 'swallow'; effect: Effect; forMs?: number }
+  | { do: 'skip'; effect: Effect }
+  | { do: 'cut'; part: 'none' | 'some'; with: 'fin' | 'reset'; effect?: Effect }
+
+/** The stages that a connection asks. */
+export interface Pipeline<About = unknown> {
+  /** Reads the header of a request that starts at `at`; may ask for more bytes (negative). */
+  requestMode(c: Connection, chunk: Buffer, at: number, available: number): FrameMode
+  /** The exchange that `requestMode` has just read. */
+  openExchange(c: Connection): Exchange<About>
+  request(c: Connection, exchange: Exchange<About>, frame: Buffer): RequestVerdict
+  requestSeen(c: Connection, exchange: Exchange<About>, frame: Buffer): void
+  replyMode(c: Connection, exchange: Exchange<About>): FrameMode
+  reply(c: Connection, exchange: Exchange<About>, frame: Buffer): ReplyVerdict
+  replySeen(c: Connection, exchange: Exchange<About>, frame: Buffer): void
+  /** The client closed its side while a request of its was held back. */
+  clientLeft(c: Connection): void
+  closed(c: Connection, cause: string, unanswered: readonly Exchange<About>[]): void
+  failed(c: Connection, code: string, message: string): void
+}
+
+export interface Connection {
+  readonly id: number
+  readonly plane: Plane
+  /** Node id of the broker at the other end. */
+  readonly node: number
+  readonly instance: string | undefined
+  readonly remote: string
+  readonly open: boolean
+  /** False when the client is gone or gets no answers any more. */
+  readonly reachable: boolean
+  /** Client id of the last request whose header was read in full. */
+  clientId: string | null | undefined
+  /** Extra time for every message, while a delay window lasts. */
+  slow: { requestMs: number; replyMs: number; jitterMs: number; random: () => number } | undefined
+  /** Black hole: bytes are thrown away. */
+  block: { toBroker: boolean; toClient: boolean } | undefined
+  /** Partition: bytes are kept until it ends. */
+  stall(direction: { toBroker: boolean; toClient: boolean }): void
+  unstall(): void
+  /** True once bytes of it were thrown away, so that it cannot live on. */
+  readonly torn: boolean
+  cut(how: 'fin' | 'reset', cause: string): void
+}
+
+export interface ConnectionSetup {
+  id: number
+  plane: Plane
+  node: number
+  instance: string | undefined
+  client: Leg
+  /** Dials the broker; called at once, or when a partition ends. */
+  dial: (connected: () => void) => Leg
+  pipeline: Pipeline
+  nowMs: () => number
+  after: (delayMs: number, callback: () => void) => () => void
+  /** Starts silent: accepted, not dialled, because a partition or refusal says so. */
+  stalled: { toBroker: boolean; toClient: boolean } | undefined
+}
+
+const pausedByDrain = 1
+const pausedByWait = 2
+
+export function openConnection(setup: ConnectionSetup): Connection {
+  const { client, pipeline } = setup
+  let broker: Leg | undefined
+  const pending: Exchange[] = []
+  let opening: Exchange | undefined
+  let closed = false
+  let clientGone = false
+  let clientEnded = false
+  let brokerEnded = false
+  /** Nothing reaches the client any more. */
+  let mute = false
+  /** Nothing reaches the broker any more. */
+  let deaf = false
+  let torn = false
+  let lingering = false
+  let stalled = setup.stalled
+  const stalledToBroker: Buffer[] = []
+  const stalledToClient: Buffer[] = []
+  const freedToBroker: Buffer[] = []
+  const freedToClient: Buffer[] = []
+  let stalledToBrokerBytes = 0
+  let stalledToClientBytes = 0
+  let clientPaused = 0
+  let brokerPaused = 0
+  const cancels: Array<() => void> = []
+
+  function pauseClient(why: number): void {
+    if (clientPaused === 0) client.pause()
+    clientPaused |= why
+  }
+  function resumeClient(why: number): void {
+    clientPaused &= ~why
+    if (clientPaused === 0) client.resume()
+  }
+  function pauseBroker(why: number): void {
+    if (brokerPaused === 0) broker?.pause()
+    brokerPaused |= why
+  }
+  function resumeBroker(why: number): void {
+    brokerPaused &= ~why
+    if (brokerPaused === 0) broker?.resume()
+  }
+
+  function toBroker(bytes: Buffer): void {
+    if (deaf || broker === undefined) return
+    if (connection.block?.toBroker === true) {
+      torn = true
+      return
+    }
+    // A message that had waited comes free in the middle of a partition: it waits on with the others.
+    if (stalled?.toBroker === true) {
+      freedToBroker.push(bytes)
+      return
+    }
+    if (!broker.write(bytes)) pauseClient(pausedByDrain)
+  }
+  function toClient(bytes: Buffer): void {
+    if (mute || clientGone) return
+    if (connection.block?.toClient === true) {
+      torn = true
+      return
+    }
+    if (stalled?.toClient === true) {
+      freedToClient.push(bytes)
+      return
+    }
+    if (!client.write(bytes)) pauseBroker(pausedByDrain)
+  }
+
+  function finish(cause: string): void {
+    if (closed) return
+    closed = true
+    up.stop()
+    down.stop()
+    for (const cancel of cancels) cancel()
+    pipeline.closed(connection, cause, pending)
+  }
+  function closeBoth(how: 'fin' | 'reset', cause: string): void {
+    client.close(how)
+    broker?.close(how)
+    finish(cause)
+  }
+  function closeClient(how: 'fin' | 'reset'): void {
+    clientGone = true
+    client.close(how)
+  }
+  /** How much later than now a message must leave that came at `atMs`, in a window of delay. */
+  function lateness(side: 'requestMs' | 'replyMs', atMs: number): number {
+    const { slow } = connection
+    if (slow === undefined || slow[side] === 0) return 0
+    const dueMs = (atMs === 0 ? setup.nowMs() : atMs) + slow[side] + slow.jitterMs * slow.random()
+    return dueMs - setup.nowMs()
+  }
+  function timerGate<Verdict>(delayMs: number, then: Verdict): Gate<Verdict> {
+    return { whenOpen: (go) => void cancels.push(setup.after(delayMs, () => go(then))) }
+  }
+  /** The client is gone on our account; the broker's leg lives until its answers are in. */
+  function linger(): void {
+    lingering = true
+    cancels.push(setup.after(lingerLimitMs, () => closeBoth('reset', 'no answer came in time')))
+    if (pending.length === 0) closeBoth('fin', 'answers are in')
+  }
+
+  /** An answer of ours leaves at once, or when those before it have left. */
+  function queueMade(exchange: Exchange, frame: Buffer): void {
+    if (pending.length === 0) toClient(frame)
+    else {
+      exchange.made = frame
+      pending.push(exchange)
+    }
+  }
+
+  function performRequest(
+    verdict: RequestVerdict,
+    exchange: Exchange,
+    frame: Buffer,
+  ): FrameDecision {
+    switch (verdict.do) {
+      case 'pass':
+        if (!exchange.silent) pending.push(exchange)
+        return 'pass'
+      case 'replace':
+        if (!exchange.silent) pending.push(exchange)
+        return verdict.frame
+      case 'answer':
+        queueMade(exchange, verdict.frame)
+        verdict.effect?.applied('answered in the broker’s place')
+        return nothing
+      case 'wait': {
+        let left = false
+        const { discardIfClientLeaves, effect } = verdict
+        verdict.gate.whenOpen((next) => {
+          if (closed || left) return
+          if (discardIfClientLeaves && (clientEnded || clientGone)) {
+            left = true
+            effect?.discarded()
+            closeBoth('reset', 'the client left while its request was held')
+            return
+          }
+          const decision = performRequest(next, exchange, frame)
+          if (decision === 'wait' || closed) return
+          if (decision === 'pass') toBroker(frame)
+          else if (decision.length > 0) toBroker(decision)
+          up.resume()
+          if (!up.waiting()) resumeClient(pausedByWait)
+          afterUp()
+        })
+        return 'wait'
+      }
+      case 'swallow':
+        mute = true
+        deaf = true
+        verdict.effect.applied('request swallowed, connection mute')
+        if (verdict.forMs !== undefined) {
+          cancels.push(setup.after(verdict.forMs, () => closeBoth('reset', 'drop ended')))
+        }
+        return nothing
+      case 'skip':
+        verdict.effect.applied('request swallowed alone')
+        return nothing
+      case 'cut': {
+        if (verdict.forward) {
+          if (!exchange.silent) pending.push(exchange)
+          toBroker(frame)
+          closeClient(verdict.with)
+          verdict.effect?.applied('request forwarded, client connection closed')
+          linger()
+        } else {
+          closeBoth(verdict.with, 'cut before the request')
+          verdict.effect?.applied('connection closed before the request')
+        }
+        return nothing
+      }
+      case 'detach': {
+        closeClient('reset')
+        lingering = true
+        verdict.effect.applied('client connection closed, request kept')
+        verdict.gate.whenOpen(() => {
+          if (closed) return
+          pending.push(exchange)
+          toBroker(frame)
+          linger()
+        })
+        // The walker stays at this frame: whatever the client had sent behind it died with its connection.
+        return 'wait'
+      }
+    }
+  }
+
+  function performReply(verdict: ReplyVerdict, frame: Buffer): FrameDecision {
+    switch (verdict.do) {
+      case 'pass':
+        return 'pass'
+      case 'replace':
+        verdict.effect?.applied('answer replaced')
+        return verdict.frame
+      case 'wait':
+        verdict.gate.whenOpen((next) => {
+          if (closed) return
+          const decision = performReply(next, frame)
+          if (decision === 'wait' || closed) return
+          if (decision === 'pass') toClient(frame)
+          else if (decision.length > 0) toClient(decision)
+          down.resume()
+          if (!down.waiting()) resumeBroker(pausedByWait)
+          afterDown()
+        })
+        return 'wait'
+      case 'swallow':
+        mute = true
+        verdict.effect.applied('answer swallowed, connection mute')
+        if (verdict.forMs !== undefined) {
+          cancels.push(setup.after(verdict.forMs, () => closeBoth('reset', 'drop ended')))
+        }
+        return nothing
+      case 'skip':
+        verdict.effect.applied('answer swallowed alone')
+        return nothing
+      case 'cut':
+        if (verdict.part === 'some') toClient(frame.subarray(0, Math.max(5, frame.length >> 1)))
+        // Half a frame must leave before the end of the connection: a reset would throw it away unsent.
+        closeBoth(verdict.part === 'some' ? 'fin' : verdict.with, 'cut at the reply')
+        verdict.effect?.applied(
+          verdict.part === 'some'
+            ? 'connection closed in mid-reply'
+            : 'connection closed before the reply',
+        )
+        return nothing
+    }
+  }
+
+  const up = createWalker({
+    headerBytes: 14,
+    header(chunk, at, available) {
+      const mode = pipeline.requestMode(connection, chunk, at, available)
+      if (mode < 0) return mode
+      opening = pipeline.openExchange(connection)
+      if (connection.slow !== undefined && connection.slow.requestMs > 0) return gather
+      if (mode !== gather && !opening.silent) pending.push(opening)
+      return mode
+    },
+    frame(frame) {
+      const exchange = opening
+      if (exchange === undefined) throw new Error('a frame has a header')
+      const verdict = pipeline.request(connection, exchange, frame)
+      const lateMs = lateness('requestMs', up.chunkAtMs())
+      if (lateMs <= 0) return performRequest(verdict, exchange, frame)
+      const gate = timerGate(lateMs, verdict)
+      return performRequest({ do: 'wait', gate, discardIfClientLeaves: false }, exchange, frame)
+    },
+    teed(frame) {
+      if (opening !== undefined) pipeline.requestSeen(connection, opening, frame)
+    },
+    ended: () => undefined,
+    write: toBroker,
+    broken: (reason) => {
+      pipeline.failed(connection, 'broken-request', reason)
+      closeBoth('reset', reason)
+    },
+  })
+
+  const down = createWalker({
+    headerBytes: 8,
+    header(chunk, at) {
+      const exchange = pending[0]
+      const correlationId = chunk.readInt32BE(at + 4)
+      if (exchange === undefined || exchange.correlationId !== correlationId) {
+        const reason = `the broker answered ${correlationId}, expected ${exchange?.correlationId ?? 'nothing'}`
+        pipeline.failed(connection, 'unexpected-answer', reason)
+        closeBoth('reset', reason)
+        return stream
+      }
+      if (connection.slow !== undefined && connection.slow.replyMs > 0) return gather
+      return lingering || mute ? gather : pipeline.replyMode(connection, exchange)
+    },
+    frame(frame) {
+      const exchange = pending[0]
+      if (exchange === undefined) throw new Error('an answer has a request')
+      const verdict = pipeline.reply(connection, exchange, frame)
+      const lateMs = lateness('replyMs', down.chunkAtMs())
+      if (lateMs <= 0) return performReply(verdict, frame)
+      return performReply({ do: 'wait', gate: timerGate(lateMs, verdict) }, frame)
+    },
+    teed(frame) {
+      const exchange = pending[0]
+      if (exchange !== undefined) pipeline.replySeen(connection, exchange, frame)
+    },
+    ended() {
+      pending.shift()
+      let behind: Buffer | undefined
+      while (pending[0]?.made !== undefined) {
+        const made = pending.shift()?.made ?? nothing
+        behind = behind === undefined ? made : Buffer.concat([behind, made])
+      }
+      return behind
+    },
+    write: toClient,
+    broken: (reason) => {
+      pipeline.failed(connection, 'broken-answer', reason)
+      closeBoth('reset', reason)
+    },
+  })
+
+  function afterUp(): void {
+    if (closed || up.waiting() || !clientEnded || stalled?.toBroker === true) return
+    if (!lingering) broker?.end()
+  }
+  function afterDown(): void {
+    if (closed) return
+    if (lingering && pending.length === 0 && !up.waiting()) {
+      closeBoth('fin', 'answers are in')
+      return
+    }
+    if (brokerEnded && !down.waiting() && stalled?.toClient !== true) client.end()
+  }
+
+  function fromClient(chunk: Buffer): void {
+    if (closed || clientGone) return
+    if (connection.block?.toBroker === true || deaf) {
+      torn = true
+      return
+    }
+    if (stalled?.toBroker === true || broker === undefined) {
+      stalledToBroker.push(chunk)
+      stalledToBrokerBytes += chunk.length
+      if (stalledToBrokerBytes > keptBytesMax) pauseClient(pausedByWait)
+      return
+    }
+    up.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
+    if (up.waiting() && up.keptBytes() > keptBytesMax) pauseClient(pausedByWait)
+  }
+  function fromBroker(chunk: Buffer): void {
+    if (closed) return
+    if (connection.block?.toClient === true) {
+      torn = true
+      return
+    }
+    if (stalled?.toClient === true) {
+      stalledToClient.push(chunk)
+      stalledToClientBytes += chunk.length
+      if (stalledToClientBytes > keptBytesMax) pauseBroker(pausedByWait)
+      return
+    }
+    down.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
+    if (down.waiting() && down.keptBytes() > keptBytesMax) pauseBroker(pausedByWait)
+    if (lingering) afterDown()
+  }
+
+  function dialBroker(): void {
+    broker = setup.dial(() => undefined)
+    broker.listen({
+      bytes: fromBroker,
+      ended() {
+        brokerEnded = true
+        if (lingering || clientGone) closeBoth('fin', 'the broker closed')
+        else if (!down.waiting() && stalled?.toClient !== true) client.end()
+      },
+      closed(failure) {
+        if (closed) return
+        if (stalled?.toClient === true) {
+          // Nobody tells the client of it while the network is cut.
+          brokerEnded = true
+          return
+        }
+        if (down.waiting() && !clientGone && failure === undefined) {
+          brokerEnded = true
+          return
+        }
+        client.close(failure === undefined ? 'fin' : 'reset')
+        finish(failure === undefined ? 'the broker closed' : `broker: ${failure}`)
+      },
+      drained: () => resumeClient(pausedByDrain),
+    })
+  }
+
+  const connection: Connection = {
+    id: setup.id,
+    plane: setup.plane,
+    node: setup.node,
+    instance: setup.instance,
+    remote: client.remote,
+    get open() {
+      return !closed
+    },
+    get reachable() {
+      return !closed && !mute && !clientGone
+    },
+    clientId: undefined,
+    slow: undefined,
+    block: undefined,
+    get torn() {
+      return torn
+    },
+    stall(direction) {
+      stalled = {
+        toBroker: direction.toBroker || stalled?.toBroker === true,
+        toClient: direction.toClient || stalled?.toClient === true,
+      }
+    },
+    unstall() {
+      stalled = undefined
+      if (closed) return
+      if (broker === undefined) dialBroker()
+      else if (!broker.open) {
+        closeBoth('reset', 'the broker closed during the partition')
+        return
+      }
+      stalledToBrokerBytes = 0
+      stalledToClientBytes = 0
+      for (const bytes of freedToBroker.splice(0)) toBroker(bytes)
+      for (const bytes of freedToClient.splice(0)) toClient(bytes)
+      for (const chunk of stalledToBroker.splice(0)) fromClient(chunk)
+      for (const chunk of stalledToClient.splice(0)) fromBroker(chunk)
+      if (!up.waiting()) resumeClient(pausedByWait)
+      if (!down.waiting()) resumeBroker(pausedByWait)
+      afterUp()
+      afterDown()
+    },
+    cut(how, cause) {
+      closeBoth(how, cause)
+    },
+  }
+
+  client.listen({
+    bytes: fromClient,
+    ended() {
+      clientEnded = true
+      if (deaf || connection.block?.toBroker === true) {
+        // A black hole swallows the goodbye as well; only the client's own leg ends.
+        closeBoth('reset', 'the client closed')
+        return
+      }
+      if (up.waiting() || down.waiting()) pipeline.clientLeft(connection)
+      afterUp()
+    },
+    closed(failure) {
+      if (closed || clientGone) return
+      clientGone = true
+      clientEnded = true
+      if (up.waiting() || down.waiting()) pipeline.clientLeft(connection)
+      if (closed) return
+      if (stalled?.toBroker === true) return
+      if (up.waiting()) return
+      if (failure !== undefined) {
+        broker?.close('reset')
+        finish(`client: ${failure}`)
+      } else if (broker === undefined || !broker.open || brokerEnded) {
+        broker?.close('fin')
+        finish('the client closed')
+      } else broker.end()
+    },
+    drained: () => resumeBroker(pausedByDrain),
+  })
+  if (stalled === undefined) dialBroker()
+  return connection
+}

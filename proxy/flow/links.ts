@@ -1,0 +1,170 @@
+// Where the proxy listens and what each listener leads to: per application instance a bootstrap port and a
+// port per broker, so that "which process sent this" is exact; on the other planes one port per broker.
+import type { Emit, Plane } from '../events.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Brokers } from './brokers.ts'
+import { type Connection, openConnection, type Pipeline } from './connection.ts'
+import { dial, type Leg, type Listener, listen, type SocketAddress } from './sockets.ts'
+import { type ConnectionFacts, sourceOf, type Windows } from './windows.ts'
+
+/** Connections that may be open at once; later ones are turned away. */
+export const connectionsMax = 20_000
+
+/** The listeners of one application instance (or of everybody). */
+export interface ClientDoor {
+  instance: string | undefined
+  bootstrap: SocketAddress
+  /** The port through which this door's clients reach a broker, if there is one yet. */
+  addressOf(node: number): SocketAddress | undefined
+  /** Opens a port for a broker seen for the first time. */
+  ensure(node: number): Promise<SocketAddress>
+}
+
+export interface Links {
+  openDoor(instance: string | undefined, bootstrapPort: number): Promise<ClientDoor>
+  door(instance: string | undefined): ClientDoor | undefined
+  /** Puts a broker's inter-broker or controller listener behind a port of ours. */
+  openPlane(
+    plane: Exclude<Plane, 'client'>,
+    node: number,
+    target: SocketAddress,
+  ): Promise<SocketAddress>
+  connections(): Iterable<Connection>
+  close(): Promise<void>
+}
+
+export function createLinks(options: {
+  host: string
+  /** Clients see this name where it differs from the address listened on. */
+  advertisedHost: string
+  runtime: Runtime
+  brokers: Brokers
+  windows: Windows
+  pipeline: Pipeline
+  emit: Emit
+  live: Set<Connection>
+}): Links {
+  const { host, advertisedHost, runtime, brokers, windows, pipeline, emit, live } = options
+  const listeners: Listener[] = []
+  const silent = new Set<Leg>()
+  const doors = new Map<string | undefined, ClientDoor>()
+  let lastConnection = 0
+  let closing = false
+
+  function accept(
+    client: Leg,
+    link: { plane: Plane; node: number; instance: string | undefined },
+    target: () => { node: number; address: SocketAddress } | undefined,
+  ): void {
+    const place = target()
+    const facts: ConnectionFacts = {
+      plane: link.plane,
+      node: place?.node ?? link.node,
+      instance: link.instance,
+      clientId: undefined,
+      source: undefined,
+    }
+    const admission = windows.admission(facts)
+    if (closing || place === undefined || admission === 'reset' || live.size >= connectionsMax) {
+      client.close('reset')
+      return
+    }
+    if (admission === 'silence') {
+      silent.add(client)
+      client.listen({
+        bytes: () => undefined,
+        ended: () => client.close('fin'),
+        closed: () => void silent.delete(client),
+        drained: () => undefined,
+      })
+      return
+    }
+    const id = ++lastConnection
+    const connection = openConnection({
+      id,
+      plane: link.plane,
+      node: facts.node,
+      instance: link.instance,
+      client,
+      pipeline: {
+        ...pipeline,
+        closed(c, cause, unanswered) {
+          live.delete(connection)
+          if (cause.includes('ECONNREFUSED')) brokers.dialFailed(facts.node)
+          pipeline.closed(c, cause, unanswered)
+        },
+      },
+      nowMs: runtime.nowMs,
+      after: runtime.after,
+      stalled: windows.stalledAtStart(facts),
+      dial: (connected) => dial((target() ?? place).address, connected),
+    })
+    live.add(connection)
+    windows.settle(connection)
+    emit({
+      type: 'connection-opened',
+      connection: id,
+      plane: link.plane,
+      node: facts.node,
+      ...(link.instance === undefined ? {} : { instance: link.instance }),
+    })
+  }
+
+  async function openPort(
+    port: number,
+    link: { plane: Plane; node: number; instance: string | undefined },
+    target: () => { node: number; address: SocketAddress } | undefined,
+  ): Promise<SocketAddress> {
+    const listener = await listen({ host, port }, (client) => accept(client, link, target))
+    listeners.push(listener)
+    return { host: advertisedHost, port: listener.address.port }
+  }
+
+  return {
+    async openDoor(instance, bootstrapPort) {
+      const ports = new Map<number, SocketAddress>()
+      const opening = new Map<number, Promise<SocketAddress>>()
+      const bootstrap = await openPort(bootstrapPort, { plane: 'client', node: -1, instance }, () =>
+        brokers.nextBootstrap(),
+      )
+      const door: ClientDoor = {
+        instance,
+        bootstrap,
+        addressOf: (node) => ports.get(node),
+        ensure(node) {
+          const started = opening.get(node)
+          if (started !== undefined) return started
+          // A fixed bootstrap port gets its node ports right behind it, so that firewalls can be told.
+          const wanted = bootstrapPort === 0 ? 0 : bootstrapPort + node
+          const opened = openPort(wanted, { plane: 'client', node, instance }, () => {
+            const address = brokers.address(node)
+            return address === undefined ? undefined : { node, address }
+          }).then((address) => {
+            ports.set(node, address)
+            return address
+          })
+          opening.set(node, opened)
+          return opened
+        },
+      }
+      doors.set(instance, door)
+      for (const node of brokers.nodes()) await door.ensure(node)
+      return door
+    },
+    door: (instance) => doors.get(instance),
+    openPlane: (plane, node, address) =>
+      openPort(0, { plane, node, instance: undefined }, () => ({ node, address })),
+    connections: () => live,
+    async close() {
+      closing = true
+      for (const leg of silent) leg.close('reset')
+      for (const connection of [...live]) connection.cut('fin', 'the proxy stops')
+      await Promise.all(listeners.map((listener) => listener.close()))
+    },
+  }
+}
+
+/** Node id of the broker behind a client id, on planes where brokers are the clients. */
+export function sourceOn(plane: Plane, clientId: string | null | undefined): number | undefined {
+  return plane === 'client' ? undefined : sourceOf(clientId)
+}

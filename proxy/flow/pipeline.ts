@@ -1,0 +1,484 @@
+// The way of a message, top to bottom: header -> correlate -> decode? -> which step (tracker) -> rules ->
+// verdict; on the way back the same, with addresses rewritten last. Only what somebody asked for is decoded.
+import type { Emit, Plane } from '../events.ts'
+import type { MessageSubject, MessageView } from '../faults/message-view.ts'
+import type { Decision, RuleBook } from '../faults/rules.ts'
+import type { Message } from '../protocol/codec.ts'
+import { apiOf, decodeRequest, decodeResponse, encodeResponse, knows } from '../protocol/codec.ts'
+import { errorNameOf } from '../protocol/error-codes.ts'
+import { readRequestHeader, responseBodyOffset, responseFrame } from '../protocol/frame.ts'
+import { visitFields } from '../protocol/walk.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Observation, Tracker } from '../transactions/tracker.ts'
+import type { Brokers } from './brokers.ts'
+import type {
+  Connection,
+  Effect,
+  Exchange,
+  Pipeline,
+  ReplyVerdict,
+  RequestVerdict,
+} from './connection.ts'
+import { createGate } from './gate.ts'
+import type { ClientDoor } from './links.ts'
+import {
+  addressesIn,
+  apiVersionsKey,
+  carriesAddresses,
+  mayCarryAddresses,
+  rewriteApiVersions,
+} from './route.ts'
+import type { TopicNames } from './topic-names.ts'
+import { type FrameMode, gather, stream, tee } from './walker.ts'
+import { sourceOf, type Windows } from './windows.ts'
+
+const produceKey = 0
+const headerBytesMin = 14
+
+/** What the pipeline knows of an exchange. */
+export interface About {
+  mode: FrameMode
+  request: Message | undefined
+  clientId: string | null
+  sentAtMs: number
+  observation: Observation | undefined
+  view: MessageView | undefined
+  /** Decided at the request, done at the reply. */
+  replyPlan: ((message: TakenReply) => ReplyVerdict) | undefined
+  /** Wants to know the broker's answer that the client will not get. */
+  effect: Effect | undefined
+  /** Delivered after its time: the client did not send it in what is now going on. */
+  late: boolean
+}
+
+export interface TakenRequest {
+  connection: Connection
+  exchange: Exchange<About>
+  about: About
+  view: MessageView
+  request: Message
+}
+
+export interface TakenReply extends TakenRequest {
+  reply: Message
+  /** The verdict that lets the answer go on, addresses rewritten. */
+  goOn: ReplyVerdict
+}
+
+/** Turns a rule's decision on a message into what the connection shall do. */
+export interface Taker {
+  request(decision: Decision, message: TakenRequest): RequestVerdict
+  reply(decision: Decision, message: TakenReply): ReplyVerdict
+}
+
+const pass: { do: 'pass' } = { do: 'pass' }
+
+/** Names of every error code other than NONE in an answer. */
+export function errorsIn(apiKey: number, version: number, reply: Message): string[] {
+  const found: string[] = []
+  visitFields('response', apiKey, version, reply, (field) => {
+    if (field.type === 'int16' && /errorCode$/i.test(field.name) && field.value !== 0) {
+      found.push(errorNameOf(field.value as number))
+    }
+  })
+  return found
+}
+
+export function createPipeline(options: {
+  runtime: Runtime
+  rules: RuleBook
+  tracker: Tracker
+  topics: TopicNames
+  brokers: Brokers
+  windows: Windows
+  doorOf: (instance: string | undefined) => ClientDoor | undefined
+  advertise: Readonly<Record<string, number>>
+  taker: Taker
+  emit: Emit
+  journalAllProduce: boolean
+  clientLeft: (connection: Connection) => void
+}): Pipeline<About> {
+  const { runtime, rules, tracker, topics, windows, taker, emit } = options
+  const advertises = Object.keys(options.advertise).length > 0
+  const apisMax = 256
+  const planes: readonly Plane[] = ['client', 'inter-broker', 'controller']
+  const requestModes = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
+  const replyModes = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
+
+  /** Who asked for what, per plane and API; made anew when rules change. */
+  function chart(): void {
+    for (const plane of planes) {
+      const requests = requestModes.get(plane)
+      const replies = replyModes.get(plane)
+      if (requests === undefined || replies === undefined) continue
+      for (let key = 0; key < apisMax; key++) {
+        const api = apiOf(key)
+        if (api === undefined) continue
+        const tracked = tracker.concerns(api.name)
+        const onReply = rules.wants('reply', plane, api.name)
+        const onRequest = rules.wants('request', plane, api.name)
+        requests[key] = onRequest ? gather : onReply || tracked !== 'none' ? tee : stream
+        replies[key] = onReply || tracked === 'both' ? gather : stream
+      }
+    }
+  }
+  rules.onChange(chart)
+  chart()
+
+  // Filled by requestMode and read right after by openExchange: one frame is opened at a time.
+  let apiKey = 0
+  let version = 0
+  let correlationId = 0
+  let silent = false
+  let mode: FrameMode = stream
+
+  /** The place of acks in a Produce request; negative: so many bytes are needed. */
+  function readProduceHead(
+    chunk: Buffer,
+    at: number,
+    available: number,
+  ): { acks: number; transactional: boolean } | number {
+    const clientIdLength = Math.max(0, chunk.readInt16BE(at + 12))
+    let place = headerBytesMin + clientIdLength
+    if (version >= 9) {
+      if (available < place + 2) return -(place + 2)
+      if (chunk[at + place] !== 0) return 0
+      place += 1
+    }
+    let transactional = false
+    if (version >= 9) {
+      let length = 0
+      for (let shift = 0; ; shift += 7) {
+        if (available < place + 1) return -(place + 1)
+        const byte = chunk[at + place] ?? 0
+        place += 1
+        length |= (byte & 0x7f) << shift
+        if (byte < 0x80 || shift >= 28) break
+      }
+      transactional = length > 0
+      place += Math.max(0, length - 1)
+    } else if (version >= 3) {
+      if (available < place + 2) return -(place + 2)
+      const length = chunk.readInt16BE(at + place)
+      transactional = length >= 0
+      place += 2 + Math.max(0, length)
+    }
+    if (available < place + 2) return -(place + 2)
+    return { acks: chunk.readInt16BE(at + place), transactional }
+  }
+
+  function observe(
+    c: Connection,
+    exchange: Exchange<About>,
+    about: About,
+    request: Message,
+  ): Observation {
+    return {
+      atMs: about.sentAtMs,
+      side: 'request',
+      plane: c.plane,
+      node: c.node,
+      ...(c.instance === undefined ? {} : { instance: c.instance }),
+      connection: c.id,
+      apiKey: exchange.apiKey,
+      api: apiOf(exchange.apiKey)?.name ?? String(exchange.apiKey),
+      version: exchange.version,
+      correlationId: exchange.correlationId,
+      clientId: about.clientId,
+      request,
+    }
+  }
+
+  function viewOf(observation: Observation, errors: () => readonly string[]): MessageView {
+    let subject: MessageSubject | undefined
+    return {
+      side: observation.side,
+      plane: observation.plane,
+      node: observation.node,
+      instance: observation.instance,
+      source: observation.plane === 'client' ? undefined : sourceOf(observation.clientId),
+      clientId: observation.clientId,
+      apiKey: observation.apiKey,
+      api: observation.api,
+      version: observation.version,
+      subject(): MessageSubject {
+        const found = subject ?? tracker.locate(observation)
+        subject = found
+        return found
+      },
+      errors,
+    }
+  }
+
+  function emitAll(events: readonly Parameters<Emit>[0][]): void {
+    for (const event of events) emit(event)
+  }
+
+  /** Decodes a request into its exchange; false (and reported) when it cannot be. */
+  function decodeInto(
+    c: Connection,
+    exchange: Exchange<About>,
+    about: About,
+    frame: Buffer,
+  ): boolean {
+    try {
+      const body = frame.subarray(4)
+      const header = readRequestHeader(body)
+      about.clientId = header.clientId
+      about.request = decodeRequest(
+        exchange.apiKey,
+        exchange.version,
+        body.subarray(header.bodyOffset),
+      )
+      about.observation = observe(c, exchange, about, about.request)
+      return true
+    } catch (cause) {
+      const api = apiOf(exchange.apiKey)?.name ?? exchange.apiKey
+      emit({
+        type: 'error',
+        code: 'cannot-decode',
+        message: `${api} v${exchange.version} request: ${cause instanceof Error ? cause.message : cause}`,
+        connection: c.id,
+      })
+      return false
+    }
+  }
+
+  function decideReply(
+    c: Connection,
+    exchange: Exchange<About>,
+    about: About,
+    reply: Message,
+    changed: boolean,
+  ): ReplyVerdict {
+    const goOn: ReplyVerdict = changed
+      ? {
+          do: 'replace',
+          frame: responseFrame(
+            exchange.apiKey,
+            exchange.version,
+            exchange.correlationId,
+            encodeResponse(exchange.apiKey, exchange.version, reply),
+          ),
+        }
+      : pass
+    const { observation, request } = about
+    if (observation === undefined || request === undefined) return goOn
+    const nowMs = runtime.nowMs()
+    let errors: readonly string[] | undefined
+    const answered: Observation = { ...observation, atMs: nowMs, side: 'reply', reply }
+    const view = viewOf(answered, () => {
+      errors ??= errorsIn(exchange.apiKey, exchange.version, reply)
+      return errors
+    })
+    const message: TakenReply = { connection: c, exchange, about, view, request, reply, goOn }
+    const decision = about.late ? undefined : rules.decide(view, nowMs)
+    const verdict =
+      decision !== undefined ? taker.reply(decision, message) : (about.replyPlan?.(message) ?? goOn)
+    rules.notice(view)
+    const reaches = c.reachable && !about.late
+    const told =
+      !reaches || verdict.do === 'swallow' || verdict.do === 'skip' || verdict.do === 'cut'
+        ? 'unknown'
+        : verdict.do === 'replace' && verdict !== goOn
+          ? 'failed'
+          : undefined
+    emitAll(
+      tracker.observeReply({
+        ...answered,
+        ...(told === undefined ? {} : { told }),
+        ...(about.late ? { late: true } : {}),
+      }),
+    )
+    return verdict
+  }
+
+  return {
+    requestMode(c, chunk, at, available) {
+      apiKey = chunk.readInt16BE(at + 4)
+      version = chunk.readInt16BE(at + 6)
+      correlationId = chunk.readInt32BE(at + 8)
+      if (c.clientId === undefined) {
+        const length = chunk.readInt16BE(at + 12)
+        if (available < headerBytesMin + length) return -(headerBytesMin + length)
+        c.clientId = length < 0 ? null : chunk.toString('utf8', at + 14, at + 14 + length)
+        windows.settle(c)
+      }
+      silent = false
+      mode = stream
+      if (!knows(apiKey, version)) return mode
+      mode = requestModes.get(c.plane)?.[apiKey] ?? stream
+      if (apiKey === produceKey) {
+        const head = readProduceHead(chunk, at, available)
+        if (typeof head === 'number') {
+          if (head < 0) return head
+          // An unknown header tag: too rare to read by hand, so the frame is decoded whole.
+          mode = gather
+        } else {
+          silent = head.acks === 0
+          if (mode === tee && !head.transactional && !options.journalAllProduce) {
+            mode = rules.wants('reply', c.plane, 'Produce') ? tee : stream
+          }
+        }
+      }
+      return mode
+    },
+
+    openExchange(c) {
+      const carries = c.plane === 'client' && mayCarryAddresses(apiKey, version)
+      const exchange: Exchange<About> = {
+        apiKey,
+        version,
+        correlationId,
+        silent,
+        replyMode: carries
+          ? gather
+          : mode === stream
+            ? stream
+            : (replyModes.get(c.plane)?.[apiKey] ?? stream),
+      }
+      if (mode !== stream) {
+        exchange.about = {
+          mode,
+          request: undefined,
+          clientId: null,
+          sentAtMs: runtime.nowMs(),
+          observation: undefined,
+          view: undefined,
+          replyPlan: undefined,
+          effect: undefined,
+          late: false,
+        }
+      }
+      return exchange
+    },
+
+    request(c, exchange, frame) {
+      const { about } = exchange
+      if (about === undefined) return pass
+      if (!decodeInto(c, exchange, about, frame)) return pass
+      const { observation, request } = about
+      if (observation === undefined || request === undefined) return pass
+      const view = viewOf(observation, () => [])
+      about.view = view
+      const decision = about.mode === gather ? rules.decide(view, about.sentAtMs) : undefined
+      const verdict =
+        decision === undefined
+          ? pass
+          : taker.request(decision, { connection: c, exchange, about, view, request })
+      if (decision !== undefined && about.mode !== stream) exchange.replyMode = gather
+      rules.notice(view)
+      const delivered =
+        verdict.do === 'pass' ||
+        verdict.do === 'replace' ||
+        verdict.do === 'wait' ||
+        verdict.do === 'detach' ||
+        (verdict.do === 'cut' && verdict.forward)
+      emitAll(tracker.observeRequest({ ...observation, delivered }))
+      if (verdict.do === 'detach') {
+        // For the client it is lost now, whatever the broker will say to it later.
+        const lost = { atMs: runtime.nowMs(), connection: c.id, unanswered: [observation] }
+        emitAll(tracker.connectionLost(lost))
+      }
+      return verdict
+    },
+
+    requestSeen(c, exchange, frame) {
+      const { about } = exchange
+      if (about === undefined || !decodeInto(c, exchange, about, frame)) return
+      if (about.observation !== undefined) {
+        emitAll(tracker.observeRequest({ ...about.observation, delivered: true }))
+      }
+    },
+
+    replyMode: (_c, exchange) => exchange.replyMode,
+
+    reply(c, exchange, frame) {
+      const { about } = exchange
+      const answer = frame.subarray(4)
+      const offset = responseBodyOffset(exchange.apiKey, exchange.version, answer)
+      about?.effect?.answered(answer)
+      const routed =
+        c.plane === 'client' && carriesAddresses(exchange.apiKey, exchange.version, answer, offset)
+      if (!routed && about?.observation === undefined) return pass
+      let reply: Message
+      try {
+        reply = decodeResponse(exchange.apiKey, exchange.version, answer.subarray(offset))
+      } catch (cause) {
+        const api = apiOf(exchange.apiKey)?.name ?? exchange.apiKey
+        const message = `${api} v${exchange.version} answer: ${cause instanceof Error ? cause.message : cause}`
+        emit({ type: 'error', code: 'cannot-decode', message, connection: c.id })
+        // Unread addresses would lead the client past the proxy: better no connection than a wrong one.
+        return routed ? { do: 'cut', part: 'none', with: 'reset' } : pass
+      }
+      topics.learn(exchange.apiKey, reply)
+      const aboutOrNone: About = about ?? {
+        mode: stream,
+        request: undefined,
+        clientId: null,
+        sentAtMs: 0,
+        observation: undefined,
+        view: undefined,
+        replyPlan: undefined,
+        effect: undefined,
+        late: false,
+      }
+      if (!routed) return decideReply(c, exchange, aboutOrNone, reply, false)
+      if (exchange.apiKey === apiVersionsKey) {
+        const { changed, features } = rewriteApiVersions(reply, options.advertise)
+        if (advertises) for (const told of features) emit({ type: 'feature-advertised', ...told })
+        return decideReply(c, exchange, aboutOrNone, reply, changed)
+      }
+      const found = addressesIn(exchange.apiKey, reply)
+      if (found.length === 0) return decideReply(c, exchange, aboutOrNone, reply, false)
+      const door = options.doorOf(c.instance)
+      if (door === undefined) throw new Error('a client connection came in by a door')
+      const unopened: Array<Promise<unknown>> = []
+      for (const place of found) {
+        if (options.brokers.note(place.node, place.address)) {
+          emit({ type: 'broker-seen', node: place.node, ...place.address })
+        }
+        if (door.addressOf(place.node) === undefined) unopened.push(door.ensure(place.node))
+      }
+      const rewriteAndDecide = (): ReplyVerdict => {
+        for (const place of found) {
+          const address = door.addressOf(place.node)
+          if (address === undefined) {
+            emit({
+              type: 'error',
+              code: 'no-port',
+              message: `no port could be opened for broker ${place.node}`,
+              connection: c.id,
+            })
+            return { do: 'cut', part: 'none', with: 'reset' }
+          }
+          place.owner.host = address.host
+          place.owner.port = address.port
+        }
+        return decideReply(c, exchange, aboutOrNone, reply, true)
+      }
+      if (unopened.length === 0) return rewriteAndDecide()
+      const gate = createGate<ReplyVerdict>()
+      Promise.allSettled(unopened).then(() => gate.open(rewriteAndDecide()))
+      return { do: 'wait', gate }
+    },
+
+    replySeen: () => undefined,
+
+    clientLeft: options.clientLeft,
+
+    closed(c, cause, unanswered) {
+      const lost = unanswered.flatMap((exchange) =>
+        exchange.about?.observation === undefined || exchange.about.late || exchange.made
+          ? []
+          : [exchange.about.observation],
+      )
+      emitAll(tracker.connectionLost({ atMs: runtime.nowMs(), connection: c.id, unanswered: lost }))
+      emit({ type: 'connection-closed', connection: c.id, cause })
+    },
+
+    failed(c, code, message) {
+      emit({ type: 'error', code, message, connection: c.id })
+    },
+  }
+}
