@@ -57,6 +57,30 @@ export interface CommittedOffset {
 export type TransactionPhase = 'idle' | 'begun' | 'producing' | 'offsets' | 'ending' | 'ended'
 export type TransactionOutcome = 'committed' | 'aborted' | 'unknown'
 export type TransactionProtocol = 'V1' | 'V2'
+export type TransactionDecision = 'committed' | 'aborted'
+
+/** How an outcome became known that the client was not told by a plain answer. */
+export type TransactionEvidence =
+  /** A repeated EndTxn was answered NONE. */
+  | 'end-retry-answered'
+  /** INVALID_TXN_STATE to the one decision: the other had been taken. */
+  | 'opposite-refused'
+  /** The broker's NONE passed the proxy but never reached the client. */
+  | 'answer-seen'
+  /** The client went on with the epoch that only a decided EndTxn v5+ hands out. */
+  | 'epoch-bumped'
+  /** The next transaction was first refused because of a decision being carried out, then accepted. */
+  | 'next-accepted'
+  /** One with the next transaction, or decided alike, whichever of the two happened. */
+  | 'next-decided'
+  /** The coordinator wrote the markers. */
+  | 'markers-seen'
+  /** InitProducerId: the coordinator aborted what was open, or had nothing left to abort. */
+  | 'reinitialised'
+  /** The epoch was fenced, and no commit can have been decided before. */
+  | 'fenced'
+  /** Nothing had been added to it. */
+  | 'nothing-to-end'
 
 /** What happened to one message because of a fault. */
 export interface Firing {
@@ -104,7 +128,14 @@ export type ProxyEvent = { atMs: number } & (
       softwareVersion?: string
     }
   /** A Produce exchange is over: answered, or its connection closed without an answer. */
-  | { type: 'send'; exchange: ExchangeIdentity; sentAtMs: number; batches: SentBatch[] }
+  | {
+      type: 'send'
+      exchange: ExchangeIdentity
+      sentAtMs: number
+      batches: SentBatch[]
+      /** Delivered by a fault; the client's own send of the same batches is another event. */
+      late?: true
+    }
   /** Offsets were committed, inside a transaction (TxnOffsetCommit) or outside (OffsetCommit). */
   | {
       type: 'offsets'
@@ -114,6 +145,8 @@ export type ProxyEvent = { atMs: number } & (
       offsets: CommittedOffset[]
       told: Outcome
       brokerError?: string
+      /** Delivered by a fault. */
+      late?: true
     }
   /** A transaction changed its phase. `ended` carries the outcome as the client side knows it. */
   | {
@@ -126,6 +159,10 @@ export type ProxyEvent = { atMs: number } & (
       producerEpoch: number
       protocol?: TransactionProtocol
       outcome?: TransactionOutcome
+      /** What the broker has decided as far as the proxy saw, told to the client or not. */
+      decided?: TransactionDecision
+      /** Present when the outcome was concluded, not simply answered. */
+      evidence?: TransactionEvidence
       /** What the broker said to EndTxn, known even when the answer never reached the client. */
       brokerError?: string
       /** What every EndTxn that the client sent in this transaction asked for. */
@@ -140,6 +177,16 @@ export type ProxyEvent = { atMs: number } & (
       producerEpoch: number
       instance?: string
       change: 'initialised' | 'bumped' | 'fenced'
+    }
+  /** A group got a new generation (classic) or member epoch (KIP-848), or settled in it. */
+  | {
+      type: 'group'
+      group: string
+      protocol: 'classic' | 'consumer'
+      state: 'empty' | 'rebalancing' | 'stable'
+      epoch: number
+      members: number
+      rebalances: number
     }
   /** Something the tracker did not expect; reported, never thrown. */
   | { type: 'oddity'; transactionalId?: string; group?: string; message: string }
