@@ -29,15 +29,25 @@ const folderPrefix = 'eos-gauntlet-'
 /** The runner's id in the environment of every process that it started, and of theirs. */
 export const runnerVariable = 'EOS_GAUNTLET_RUNNER'
 
-/** When a process started; undefined if there is none with that id. A zombie counts as gone. */
-function startTime(pid: number): string | undefined {
+/** What Linux tells of a process; undefined if it is gone. A zombie is gone: it only waits to be reaped. */
+function linuxProcess(pid: number | string): { group: number; started: string } | undefined {
+  let stat: string
   try {
-    if (process.platform === 'linux') {
-      // The name in parentheses may hold anything, so fields are counted after the last one.
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
-    }
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    // No such process.
+    return undefined
+  }
+  // The name in parentheses may hold anything, so fields are counted after the last one.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  if (fields[0] === 'Z' || fields[0] === 'X') return undefined
+  return { group: Number(fields[2]), started: fields[19] ?? '' }
+}
+
+/** When a process started; undefined if there is none with that id. */
+function startTime(pid: number): string | undefined {
+  if (process.platform === 'linux') return linuxProcess(pid)?.started
+  try {
     const printed = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -197,13 +207,23 @@ export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
+function linuxProcessIds(): string[] {
+  return readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name))
+}
+
+/** Whether anything in a group still runs. Zombies do not count: some containers never reap them. */
+export function isGroupAlive(pid: number): boolean {
+  if (!signalGroup(pid, 0)) return false
+  if (process.platform !== 'linux') return true
+  return linuxProcessIds().some((name) => linuxProcess(name)?.group === pid)
+}
+
 /** Processes that carry the id of a runner in their environment, wherever they have gone since. */
 function processesOf(runnerId: string): number[] {
   if (process.platform !== 'linux') return []
   const wanted = `${runnerVariable}=${runnerId}`
   const found: number[] = []
-  for (const name of readdirSync('/proc')) {
-    if (!/^[0-9]+$/.test(name)) continue
+  for (const name of linuxProcessIds()) {
     try {
       const environment = readFileSync(`/proc/${name}/environ`, 'latin1')
       if (environment.split('\0').includes(wanted)) found.push(Number(name))

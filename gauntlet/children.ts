@@ -7,11 +7,17 @@ import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Writable } from 'node:stream'
 import { OperatorError } from '../proxy/errors.ts'
-import { forgetGroup, registerGroup, runnerEnvironment, signalGroup } from './child-registry.ts'
+import {
+  forgetGroup,
+  isGroupAlive,
+  registerGroup,
+  runnerEnvironment,
+  signalGroup,
+} from './child-registry.ts'
 
 /** How often a signal's effect is looked for; there is no event to wait for. */
 const pollMs = 5
-/** What is left of a killed group is gone within this time, or it is a zombie that nobody reaps. */
+/** What is left of a killed group is gone within this time, unless it sits in an uninterruptible call. */
 const groupEndMs = 2_000
 /** A stop signal takes effect at once, unless the process sits in an uninterruptible call. */
 const pauseMs = 5_000
@@ -142,7 +148,7 @@ export async function spawnChild(options: ChildOptions): Promise<Child> {
   // A group lives no longer than its leader: what it left behind is ended at once, because the group's id
   // may belong to a stranger as soon as the last of it is gone.
   const groupEnded = exited.then(async (result) => {
-    if (signalGroup(pid, 'SIGKILL')) await eventually(() => !signalGroup(pid, 0), groupEndMs)
+    if (signalGroup(pid, 'SIGKILL')) await eventually(() => !isGroupAlive(pid), groupEndMs)
     forgetGroup(pid)
     return result
   })
