@@ -1,0 +1,90 @@
+// Gets one published jar through Maven, once, into the user's cache, and refuses any other bytes than
+// the pinned ones. Used by the generator and by the tests that ask Kafka's own classes.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+const mavenTimeoutMs = 180_000
+
+export interface PinnedJar {
+  group: string
+  artifact: string
+  version: string
+  sha256: string
+}
+
+const kafkaVersion = '4.4.0'
+
+export const kafkaClients: PinnedJar = {
+  group: 'org.apache.kafka',
+  artifact: 'kafka-clients',
+  version: kafkaVersion,
+  sha256: '1ab07317eb6633241392449d329dbdc5d9251e6ffc4926860f42dd966e88bdf9',
+}
+
+export const kafkaTransactionCoordinator: PinnedJar = {
+  group: 'org.apache.kafka',
+  artifact: 'kafka-transaction-coordinator',
+  version: kafkaVersion,
+  sha256: '1d5324d59776d6b7f324cfdc87647b1e88f9823332201c0324e7ae9f210d915d',
+}
+
+export const kafkaGroupCoordinator: PinnedJar = {
+  group: 'org.apache.kafka',
+  artifact: 'kafka-group-coordinator',
+  version: kafkaVersion,
+  sha256: '3fc830ace54f6a13f9f536bc0564bf39a68797365a4c4b194bd7db4fb893b2bc',
+}
+
+/** Kafka's classes log through it; without it most of them do not even load. */
+export const slf4jApi: PinnedJar = {
+  group: 'org.slf4j',
+  artifact: 'slf4j-api',
+  version: '1.7.36',
+  sha256: 'd3ef575e3e4979678dc01bf1dcce51021493b4d11fb7f1be8ad982877c16a1c0',
+}
+
+export function sha256Of(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The path of the jar on this machine. KAFKA_CLIENTS_JAR names a copy of kafka-clients to use instead. */
+export function jarPath(jar: PinnedJar): string {
+  const given = process.env.KAFKA_CLIENTS_JAR
+  const path =
+    given !== undefined && jar.artifact === kafkaClients.artifact ? given : fetchedJarPath(jar)
+  const sha256 = sha256Of(readFileSync(path))
+  if (sha256 !== jar.sha256) {
+    throw new Error(
+      `${path} has sha256 ${sha256}, expected ${jar.sha256}: delete it and run again, or pin the new release on purpose`,
+    )
+  }
+  return path
+}
+
+function fetchedJarPath(jar: PinnedJar): string {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
+  const directory = join(cache, 'eos-gauntlet', 'schema-jars')
+  const path = join(directory, `${jar.artifact}-${jar.version}.jar`)
+  if (existsSync(path)) return path
+  mkdirSync(directory, { recursive: true })
+  const maven = spawnSync(
+    'mvn',
+    [
+      '-q',
+      '-B',
+      'dependency:copy',
+      `-Dartifact=${jar.group}:${jar.artifact}:${jar.version}`,
+      `-DoutputDirectory=${directory}`,
+      '-Dmdep.useBaseVersion=true',
+    ],
+    { encoding: 'utf8', timeout: mavenTimeoutMs, cwd: directory },
+  )
+  if (maven.status !== 0 || !existsSync(path)) {
+    const cause = maven.error?.message ?? maven.stdout + maven.stderr
+    throw new Error(`Maven did not bring ${jar.artifact} ${jar.version}: ${cause.trim()}`)
+  }
+  return path
+}
