@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest'
+import type { FaultSpec } from '../../../proxy/faults/fault.ts'
+import type { MessageView } from '../../../proxy/faults/message-view.ts'
+import { createRuleBook } from '../../../proxy/faults/rules.ts'
+import type { Trigger } from '../../../proxy/faults/trigger-schema.ts'
+import { randomStream } from '../../../proxy/runtime.ts'
+
+interface Given {
+  api?: string
+  side?: 'request' | 'reply'
+  plane?: MessageView['plane']
+  instance?: string
+  node?: number
+  transactionalId?: string
+  group?: string
+  places?: Array<[string, number]>
+  committed?: boolean
+  transaction?: number
+  phase?: 'producing' | 'ending'
+  errors?: string[]
+}
+
+function message(given: Given = {}): MessageView {
+  return {
+    side: given.side ?? 'request',
+    plane: given.plane ?? 'client',
+    node: given.node ?? 1,
+    instance: given.instance,
+    source: undefined,
+    clientId: 'client',
+    apiKey: 26,
+    api: given.api ?? 'EndTxn',
+    version: 4,
+    subject: () => ({
+      transactionalIds: given.transactionalId === undefined ? [] : [given.transactionalId],
+      groups: given.group === undefined ? [] : [given.group],
+      producerIds: [],
+      topicPartitions: (given.places ?? []).map(([topic, partition]) => ({ topic, partition })),
+      committed: given.committed,
+      transaction: given.transaction,
+      phase: given.phase,
+    }),
+    errors: () => given.errors ?? [],
+  }
+}
+
+function book(...faults: Array<{ name: string; when: Trigger; times?: FaultSpec['times'] }>) {
+  const rules = createRuleBook({
+    random: (stream) => randomStream(7, stream),
+    aliases: { output: 'payments' },
+  })
+  for (const fault of faults) rules.arm({ inject: { drop: 'request' }, ...fault } as FaultSpec)
+  const shown = (given: Given = {}): string | undefined =>
+    rules.decide(message(given), 0)?.rule.spec.name
+  const counts = () => rules.rules().map(({ matched, fired }) => [matched, fired])
+  return { rules, shown, counts }
+}
+
+describe('a rule', () => {
+  it('fires on the nth match alone, and counts the others', () => {
+    const { shown, counts } = book({ name: 'a', when: { request: 'EndTxn', nth: 2 } })
+    expect([shown(), shown(), shown()]).toEqual([undefined, 'a', undefined])
+    expect(counts()).toEqual([[3, 1]])
+  })
+
+  it('fires once unless the plan says more', () => {
+    const once = book({ name: 'a', when: { request: 'EndTxn' } })
+    expect([once.shown(), once.shown()]).toEqual(['a', undefined])
+    const thrice = book({ name: 'a', when: { request: 'EndTxn', every: 2 }, times: 'unlimited' })
+    expect([1, 2, 3, 4].map(() => thrice.shown())).toEqual([undefined, 'a', undefined, 'a'])
+    const first = book({ name: 'a', when: { request: 'EndTxn', first: 2 } })
+    expect([1, 2, 3].map(() => first.shown())).toEqual(['a', 'a', undefined])
+  })
+
+  it('takes a message that it fires on: later rules do not count it', () => {
+    const { shown, counts } = book(
+      { name: 'a', when: { request: 'EndTxn', nth: 2 } },
+      { name: 'b', when: { request: 'EndTxn', nth: 2 } },
+    )
+    expect([shown(), shown(), shown()]).toEqual([undefined, 'a', 'b'])
+    expect(counts()).toEqual([
+      [3, 1],
+      [2, 1],
+    ])
+  })
+
+  it('counts separately per transactional id or instance', () => {
+    const { shown } = book({
+      name: 'a',
+      when: { request: 'EndTxn', nth: 2, per: 'transactional-id' },
+      times: 'unlimited',
+    })
+    expect(shown({ transactionalId: 'x' })).toBeUndefined()
+    expect(shown({ transactionalId: 'y' })).toBeUndefined()
+    expect(shown({ transactionalId: 'x' })).toBe('a')
+    expect(shown({ transactionalId: 'y' })).toBe('a')
+  })
+
+  it.each<[Trigger, Given, Given]>([
+    [{ request: 'EndTxn' }, {}, { side: 'reply' }],
+    [{ request: 'EndTxn' }, {}, { api: 'Produce' }],
+    [{ request: 'EndTxn' }, {}, { plane: 'inter-broker' }],
+    [
+      { request: 'WriteTxnMarkers' },
+      { api: 'WriteTxnMarkers', plane: 'inter-broker' },
+      { api: 'WriteTxnMarkers' },
+    ],
+    [{ request: 'EndTxn', instance: 0 }, { instance: 'copier-0' }, { instance: 'copier-1' }],
+    [{ request: 'EndTxn', instance: 'copier-*' }, { instance: 'copier-9' }, { instance: 'other' }],
+    [{ request: 'EndTxn', broker: 2 }, { node: 2 }, { node: 1 }],
+    [
+      { request: 'EndTxn', 'transactional-id': 'a-*' },
+      { transactionalId: 'a-1' },
+      { transactionalId: 'b-1' },
+    ],
+    [{ request: 'EndTxn', group: 'g' }, { group: 'g' }, {}],
+    [{ request: 'EndTxn', committed: true }, { committed: true }, { committed: false }],
+    [{ request: 'EndTxn', committed: false }, { committed: false }, {}],
+    [{ request: 'EndTxn', transaction: 2 }, { transaction: 2 }, { transaction: 1 }],
+    [{ request: 'EndTxn', phase: 'ending' }, { phase: 'ending' }, { phase: 'producing' }],
+    [
+      { request: 'EndTxn', topic: 'output', partition: 1 },
+      { places: [['payments', 1]] },
+      {
+        places: [
+          ['payments', 0],
+          ['orders', 1],
+        ],
+      },
+    ],
+    [
+      { reply: 'EndTxn', error: 'NONE' },
+      { side: 'reply' },
+      { side: 'reply', errors: ['INVALID_TXN_STATE'] },
+    ],
+    [
+      { reply: 'EndTxn', error: 'NOT_COORDINATOR' },
+      { side: 'reply', errors: ['NOT_COORDINATOR'] },
+      { side: 'reply' },
+    ],
+  ])('%j matches %j and not %j', (when, right, wrong) => {
+    const { shown } = book({ name: 'a', when, times: 'unlimited' })
+    expect(shown(right)).toBe('a')
+    expect(shown(wrong)).toBeUndefined()
+  })
+
+  it('makes the same choices by chance for the same seed and the same messages', () => {
+    const draw = () => {
+      const { shown } = book({
+        name: 'a',
+        when: { request: 'EndTxn', probability: '30%' },
+        times: 'unlimited',
+      })
+      return Array.from({ length: 200 }, () => shown() ?? '-').join('')
+    }
+    const first = draw()
+    expect(first).toBe(draw())
+    const fired = [...first].filter((letter) => letter === 'a').length
+    expect(fired).toBeGreaterThan(30)
+    expect(fired).toBeLessThan(90)
+  })
+
+  it('tells who waits for a message, once', () => {
+    const { rules } = book()
+    let told = 0
+    rules.wait({ reply: 'Produce', transaction: 2, error: 'NONE' }, () => {
+      told += 1
+    })
+    const produced = (transaction: number) =>
+      rules.notice(message({ api: 'Produce', side: 'reply', transaction }))
+    produced(1)
+    expect(told).toBe(0)
+    expect(rules.wants('reply', 'client', 'Produce')).toBe(true)
+    produced(2)
+    produced(2)
+    expect(told).toBe(1)
+    expect(rules.wants('reply', 'client', 'Produce')).toBe(false)
+  })
+})
