@@ -1,0 +1,227 @@
+// What a schema cannot say about the faults of a plan: keys that do not go together, references that lead
+// nowhere or in a circle, things that the cluster at hand cannot do, names that nothing bears.
+import type { Capability, FaultKind, FaultSpec } from '../faults/fault.ts'
+import { faultKindNamed } from '../faults/registry.ts'
+import type { BrokerSelector } from '../faults/selectors.ts'
+import { type Trigger, triggerProblems } from '../faults/trigger-schema.ts'
+import { brokersDefault, entryName, instancesDefault, namedFault, topicsOf } from './plan.ts'
+import type { PlanDocument } from './plan-schema.ts'
+import type { Flaw, PlanPath } from './problem.ts'
+
+type ClusterKind = 'embedded' | 'docker' | 'external'
+
+/** What can be done to broker processes, by who runs them. */
+const capabilities: Record<ClusterKind, readonly Capability[]> = {
+  embedded: ['kill-broker', 'pause-broker'],
+  docker: ['kill-broker', 'pause-broker'],
+  external: [],
+}
+
+/** What the checks of one fault look at beside the fault itself. */
+interface Surroundings {
+  cluster: ClusterKind
+  /** Highest node id; undefined where only the cluster itself knows. */
+  nodes: number | undefined
+  instances: number
+  topics: readonly string[]
+  names: readonly string[]
+}
+
+/** `isSound(i)` says whether the schema had nothing against fault i: only those can be looked at here. */
+export function faultFlaws(document: PlanDocument, isSound: (index: number) => boolean): Flaw[] {
+  const entries = document.faults ?? []
+  const names = entries.map((entry, index) => entryName(entry) ?? `fault ${index + 1}`)
+  const around = surroundings(document, names)
+  const sound = entries.flatMap((entry, index) =>
+    isSound(index) ? [{ fault: namedFault(entry), index }] : [],
+  )
+  return [
+    ...repeatedNames(names),
+    ...circles(sound),
+    ...sound.flatMap(({ fault, index }) => [
+      ...triggerFlaws(fault, index, around),
+      ...kindFlaws(fault, index, around),
+      ...scopeFlaws(fault, index, around),
+    ]),
+  ]
+}
+
+function surroundings(document: PlanDocument, names: readonly string[]): Surroundings {
+  const { cluster, workload } = document
+  const kind = cluster?.external !== undefined ? 'external' : 'embedded'
+  const { input, outputs } = topicsOf(document)
+  return {
+    cluster: cluster?.docker !== undefined ? 'docker' : kind,
+    nodes: kind === 'external' ? undefined : (cluster?.embedded?.brokers ?? brokersDefault),
+    instances: workload.copier?.instances ?? workload.command?.instances ?? instancesDefault,
+    topics: [input, ...outputs].flatMap(({ alias, name }) => [alias, name]),
+    names,
+  }
+}
+
+function repeatedNames(names: readonly string[]): Flaw[] {
+  return names.flatMap((name, index) => {
+    if (names.indexOf(name) === index) return []
+    return [
+      {
+        path: ['faults', index, 'name'],
+        at: 'value' as const,
+        message: `two faults are called "${name}": give each a \`name:\` of its own`,
+      },
+    ]
+  })
+}
+
+/** A fault that waits for itself, over however many others, would never start. */
+function circles(faults: readonly { fault: FaultSpec; index: number }[]): Flaw[] {
+  const waitsFor = new Map(faults.map(({ fault }) => [fault.name, fault.when.fault]))
+  return faults.flatMap(({ fault: { name }, index }) => {
+    const way = [name]
+    for (let next = waitsFor.get(name); next !== undefined; next = waitsFor.get(next)) {
+      way.push(next)
+      if (next === name) {
+        const message = `waits for itself: ${way.join(' waits for ')}`
+        return [{ path: ['faults', index, 'when', 'fault'], at: 'value' as const, message }]
+      }
+      if (way.length > faults.length) break
+    }
+    return []
+  })
+}
+
+function triggerFlaws({ when }: FaultSpec, index: number, around: Surroundings): Flaw[] {
+  const path = ['faults', index, 'when']
+  // Whether APIs and error codes exist has been seen to by the schema, which lists them.
+  const known = () => true
+  const flaws: Flaw[] = triggerProblems(when, known, known).map((problem) => ({
+    path: [...path, ...problem.path],
+    at: 'key',
+    message:
+      problem.path.length === 0
+        ? problem.message
+        : `\`${problem.path.join('.')}\` ${problem.message}`,
+  }))
+  if (when.fault !== undefined && !around.names.includes(when.fault)) {
+    flaws.push({
+      path: [...path, 'fault'],
+      at: 'value',
+      message: `no fault is called "${when.fault}"`,
+      given: when.fault,
+      allowed: around.names,
+    })
+  }
+  flaws.push(...placeFlaws(when, path, around))
+  return flaws
+}
+
+/** Places of a trigger that this plan's cluster and workload do not have: it could never fire. */
+function placeFlaws(when: Trigger, path: PlanPath, around: Surroundings): Flaw[] {
+  const flaws: Flaw[] = []
+  for (const key of ['broker', 'source', 'target'] as const) {
+    flaws.push(...nodeFlaws(when[key], [...path, key], around))
+  }
+  if (typeof when.instance === 'number' && when.instance >= around.instances) {
+    flaws.push({
+      path: [...path, 'instance'],
+      at: 'value',
+      message: `there are ${around.instances} instances, numbered from 0`,
+    })
+  }
+  if (around.cluster === 'external' && when.plane !== undefined && when.plane !== 'client') {
+    flaws.push({
+      path: [...path, 'plane'],
+      at: 'value',
+      message: 'only the client plane of a cluster that others run can be seen',
+    })
+  }
+  const topic = when.topic
+  if (topic !== undefined) flaws.push(...topicFlaws(topic, [...path, 'topic'], around))
+  return flaws
+}
+
+function nodeFlaws(node: unknown, path: PlanPath, { nodes }: Surroundings): Flaw[] {
+  if (typeof node !== 'number' || nodes === undefined || (node >= 1 && node <= nodes)) return []
+  return [{ path, at: 'value', message: `there is no broker ${node}: they are 1 to ${nodes}` }]
+}
+
+/** Kafka's own topics and globs pass; any other name must be one of the plan's. */
+function topicFlaws(topic: string, path: PlanPath, { topics }: Surroundings): Flaw[] {
+  if (topic.startsWith('__') || /[*?]/.test(topic) || topics.includes(topic)) return []
+  const allowed = [...new Set(topics)]
+  return [{ path, at: 'value', message: `unknown topic "${topic}"`, given: topic, allowed }]
+}
+
+function kindFlaws(fault: FaultSpec, index: number, around: Surroundings): Flaw[] {
+  const [name, given] = Object.entries(fault.inject)[0] ?? ['', undefined]
+  const kind = faultKindNamed(name)
+  if (kind === undefined) throw new Error(`the schema lets only registered kinds through: ${name}`)
+  const path = ['faults', index, 'inject', name]
+  // The schema has checked them against this very kind.
+  const params = given as never
+  const flaws: Flaw[] = (kind.problems?.(params, fault) ?? []).map((problem) => ({
+    path: [...path, ...problem.path],
+    at: problem.path.length === 0 ? 'key' : 'value',
+    message: `\`${[name, ...problem.path].join('.')}\` ${problem.message}`,
+  }))
+  const missing = (kind.needs?.(params) ?? []).filter(
+    (need) => !capabilities[around.cluster].includes(need),
+  )
+  for (const need of missing) {
+    flaws.push({
+      path,
+      at: 'key',
+      message: `needs to ${need.replace('-', ' a ')}, which is not possible on an ${around.cluster} cluster`,
+    })
+  }
+  if (kind.windowed(params, fault) && fault.for === undefined) {
+    flaws.push({
+      path: ['faults', index, 'inject'],
+      at: 'key',
+      message: `\`${name}\` lasts until it heals: say how long with \`for:\` beside \`inject:\``,
+    })
+  }
+  flaws.push(...idleKeyFlaws(kind, params, fault, index), ...selectorFlaws(params, path, around))
+  return flaws
+}
+
+/** Keys that would silently do nothing with this kind. */
+function idleKeyFlaws(kind: FaultKind, params: never, fault: FaultSpec, index: number): Flaw[] {
+  const effect = kind.effect(params, fault)
+  const flaws: Flaw[] = []
+  const idle = (key: 'on' | 'for', why: string) =>
+    flaws.push({ path: ['faults', index, key], at: 'key', message: `\`${key}\` ${why}` })
+  if (fault.on !== undefined && (effect.on === 'message' || effect.on === 'network')) {
+    idle('on', `does nothing here: \`${kind.name}\` says itself what it concerns`)
+  }
+  const endsByTime = effect.on === 'message' && effect.verdict.do === 'drop'
+  if (fault.for !== undefined && !kind.windowed(params, fault) && !endsByTime) {
+    idle('for', `does nothing here: \`${kind.name}\` is over at once`)
+  }
+  return flaws
+}
+
+function scopeFlaws(fault: FaultSpec, index: number, around: Surroundings): Flaw[] {
+  return selectorFlaws(fault.on, ['faults', index, 'on'], around)
+}
+
+/** Broker selectors wherever they stand within a value: node ids and topics that the plan does not have. */
+function selectorFlaws(value: unknown, path: PlanPath, around: Surroundings): Flaw[] {
+  if (Array.isArray(value)) {
+    return value.flatMap((item, index) => selectorFlaws(item, [...path, index], around))
+  }
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === 'brokers'
+      ? brokerFlaws(inner as BrokerSelector, [...path, key], around)
+      : selectorFlaws(inner, [...path, key], around),
+  )
+}
+
+function brokerFlaws(selector: BrokerSelector, path: PlanPath, around: Surroundings): Flaw[] {
+  if (typeof selector === 'number') return nodeFlaws(selector, path, around)
+  if (typeof selector === 'string' || 'coordinator-of' in selector) return []
+  if ('not' in selector) return brokerFlaws(selector.not, [...path, 'not'], around)
+  const named = selector['leader-of']
+  const topic = around.topics.includes(named) ? named : named.replace(/-[0-9]+$/, '')
+  return topicFlaws(topic, [...path, 'leader-of'], around)
+}

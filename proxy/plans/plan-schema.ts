@@ -1,0 +1,327 @@
+// The shape of a plan, version 1, once: YAML validation, `chaos-plans/plan.schema.json` for editors and
+// later REST and OpenAPI are made from these objects. What a plan means after reading is `plan.ts`.
+import Type from 'typebox'
+import { faultFields } from '../faults/fault.ts'
+import { faultKinds } from '../faults/registry.ts'
+import { Duration, Percentage, RecordRate } from '../faults/vocabulary.ts'
+
+/** A plan can hold this much and no more; past it the reader says so. */
+export const faultsMax = 100
+export const phasesMax = 1_000
+export const outputsMax = 100
+export const recordsMax = 50_000_000
+export const brokersMax = 9
+export const partitionsMax = 1_000
+export const instancesMax = 64
+
+/** What a run can find; the words of `expect.findings` and `expect.allow`. */
+export const findingKinds = [
+  'duplicate',
+  'lost-write',
+  'missing-output',
+  'aborted-read',
+  'torn-transaction',
+  'offset-output-mismatch',
+  'reordered',
+  'inconsistent-offsets',
+  'unexpected',
+  'shared-ack',
+  'zombie-write',
+  'hanging-transaction',
+  'stall',
+  'no-recovery',
+] as const
+export type FindingKind = (typeof findingKinds)[number]
+
+/** The deliberately wrong copiers. */
+export const mistakes = [
+  'offsets-outside-transaction',
+  'output-without-transaction',
+  'read-uncommitted',
+  'redo-after-unknown-commit',
+] as const
+export type Mistake = (typeof mistakes)[number]
+
+const closed = { additionalProperties: false } as const
+const Text = Type.String({ minLength: 1 })
+const Word = Type.String({
+  pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$',
+  maxLength: 100,
+  title: 'name',
+  description: 'Letters, digits, dots, dashes and underscores.',
+})
+const TopicName = Type.String({
+  pattern: '^[A-Za-z0-9._-]+$',
+  maxLength: 249,
+  title: 'topic name',
+  description: 'Letters, digits, dots, dashes and underscores.',
+})
+const HostAndPort = Type.String({
+  pattern: '^[^\\s:,]+:[0-9]{1,5}$',
+  title: 'address',
+  description: 'HOST:PORT',
+})
+const ConfigValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
+const Configuration = Type.Record(Type.String(), ConfigValue)
+const FeatureLevels = Type.Record(Type.String(), Type.Integer({ minimum: 0, maximum: 100 }))
+const Release = Type.String({
+  pattern: '^[0-9]+\\.[0-9]+\\.[0-9]+$',
+  title: 'version',
+  description: 'Three numbers: 4.3.1.',
+})
+const BrokerCount = Type.Integer({ minimum: 1, maximum: brokersMax })
+const Instances = Type.Integer({ minimum: 1, maximum: instancesMax })
+
+const ClusterSchema = Type.Object(
+  {
+    embedded: Type.Optional(
+      Type.Object(
+        {
+          version: Type.Optional(Release),
+          brokers: Type.Optional(BrokerCount),
+          features: Type.Optional(FeatureLevels),
+          config: Type.Optional(Configuration),
+        },
+        { ...closed, description: 'Real Kafka brokers on this machine, started for the run.' },
+      ),
+    ),
+    docker: Type.Optional(
+      Type.Object(
+        {
+          image: Type.Optional(Text),
+          brokers: Type.Optional(BrokerCount),
+          features: Type.Optional(FeatureLevels),
+          config: Type.Optional(Configuration),
+        },
+        { ...closed, description: 'Kafka in containers, started for the run.' },
+      ),
+    ),
+    external: Type.Optional(
+      Type.Object(
+        {
+          bootstrap: Type.Array(HostAndPort, { minItems: 1, maxItems: brokersMax }),
+          tls: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+          sasl: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+        },
+        { ...closed, description: 'A cluster that somebody else runs.' },
+      ),
+    ),
+  },
+  { ...closed, minProperties: 1, maxProperties: 1, title: 'cluster' },
+)
+
+const topicFields = {
+  partitions: Type.Optional(Type.Integer({ minimum: 1, maximum: partitionsMax })),
+  leaders: Type.Optional(
+    Type.Array(Type.Integer({ minimum: 0 }), {
+      minItems: 1,
+      description: 'Node id of the first leader of each partition, in order.',
+    }),
+  ),
+  config: Type.Optional(Configuration),
+}
+const Topic = Type.Object({ name: Type.Optional(TopicName), ...topicFields }, closed)
+const NamedTopic = Type.Object({ name: TopicName, ...topicFields }, closed)
+
+const TopicsSchema = Type.Object(
+  {
+    input: Type.Optional(Topic),
+    output: Type.Optional(
+      Type.Union([Topic, Type.Array(NamedTopic, { minItems: 1, maxItems: outputsMax })], {
+        description: 'One topic, or a list of several, each with its name.',
+      }),
+    ),
+  },
+  closed,
+)
+
+const Restart = Type.Object(
+  { times: Type.Integer({ minimum: 0, maximum: 1_000 }) },
+  { ...closed, description: 'How often an instance that ended by itself is started again.' },
+)
+
+const CopierSchema = Type.Object(
+  {
+    client: Type.Enum(['java', 'kafkajs']),
+    'client-version': Type.Optional(Release),
+    instances: Type.Optional(Instances),
+    'transaction-size': Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 100_000, description: 'Records in one transaction.' }),
+    ),
+    abort: Type.Optional(
+      Type.Union([
+        Percentage,
+        Type.Object(
+          { transactions: Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1 }) },
+          { ...closed, description: 'The Nth transactions of each transactional id, from 1.' },
+        ),
+      ]),
+    ),
+    mistake: Type.Optional(Type.Enum([...mistakes])),
+    'group-protocol': Type.Optional(Type.Enum(['classic', 'consumer'])),
+    restart: Type.Optional(Restart),
+  },
+  {
+    ...closed,
+    description: 'Our own application: reads the input, writes the output, exactly once.',
+  },
+)
+
+const IdPlace = Type.String({
+  pattern: '^(header:.+|key|value|json:\\$.+|regex:.+)$',
+  title: 'place of the id',
+  description: 'header:NAME, key, value, json:$.PATH or regex:EXPRESSION.',
+})
+
+const CommandSchema = Type.Object(
+  {
+    run: Type.String({ minLength: 1, description: 'The program, as a shell would start it.' }),
+    cwd: Type.Optional(Text),
+    env: Type.Optional(Type.Record(Type.String(), ConfigValue)),
+    instances: Type.Optional(Instances),
+    ready: Type.Optional(Text),
+    restart: Type.Optional(Restart),
+    'stop-grace': Type.Optional(Duration),
+    id: Type.Optional(IdPlace),
+  },
+  { ...closed, description: 'Any program, as child processes.' },
+)
+
+const AttachSchema = Type.Object(
+  { id: Type.Optional(IdPlace), for: Type.Optional(Duration) },
+  { ...closed, description: 'An application that runs elsewhere.' },
+)
+
+const WorkloadSchema = Type.Object(
+  {
+    copier: Type.Optional(CopierSchema),
+    command: Type.Optional(CommandSchema),
+    attach: Type.Optional(AttachSchema),
+  },
+  { ...closed, minProperties: 1, maxProperties: 1, title: 'workload' },
+)
+
+const feedFields = {
+  records: Type.Integer({ minimum: 1, maximum: recordsMax }),
+  rate: Type.Optional(RecordRate),
+  aborted: Type.Optional(Percentage),
+  key: Type.Optional(Text),
+  value: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'A template: id, source, sequence, partition and amount in dollar braces are filled in.',
+    }),
+  ),
+}
+const FeedPhase = Type.Object(feedFields, closed)
+const WaitPhase = Type.Object({ wait: Duration }, closed)
+
+const LoadSchema = Type.Union(
+  [FeedPhase, Type.Array(Type.Union([FeedPhase, WaitPhase]), { minItems: 1, maxItems: phasesMax })],
+  {
+    description:
+      'How many records at least, and how fast; `aborted` is the share written in transactions that abort. A list gives phases.',
+  },
+)
+
+export const simpleContracts = ['one-per-input', 'at-least-once', 'at-most-once', 'acked'] as const
+const OneContract = Type.Union([
+  Type.Enum([...simpleContracts]),
+  Type.Object({ 'fan-out': Type.Integer({ minimum: 1, maximum: 1_000 }) }, closed),
+])
+const ContractSchema = Type.Union([OneContract, Type.Record(Type.String(), OneContract)], {
+  description: 'What each output owes to the input: one for all, or one for each topic by name.',
+})
+
+const StartWhenSchema = Type.Object(
+  {
+    group: Type.Optional(Type.Enum(['stable'])),
+    members: Type.Optional(Type.Integer({ minimum: 1 })),
+  },
+  closed,
+)
+
+const ExpectSchema = Type.Object(
+  {
+    verdict: Type.Optional(Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE'])),
+    findings: Type.Optional(
+      Type.Array(Type.Enum([...findingKinds], { title: 'finding' }), { minItems: 1 }),
+    ),
+    drain: Type.Optional(Duration),
+    recovery: Type.Optional(Duration),
+    stall: Type.Optional(Duration),
+    allow: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            kind: Type.Enum([...findingKinds], { title: 'finding' }),
+            reason: Type.String({ minLength: 1, description: 'Why it does not fail the run.' }),
+          },
+          closed,
+        ),
+      ),
+    ),
+    invariant: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    availability: Type.Optional(Percentage),
+    'commit-latency': Type.Optional(
+      Type.Object(
+        {
+          p50: Type.Optional(Duration),
+          p90: Type.Optional(Duration),
+          p99: Type.Optional(Duration),
+          max: Type.Optional(Duration),
+        },
+        { ...closed, minProperties: 1 },
+      ),
+    ),
+  },
+  closed,
+)
+
+const InjectSchema = Type.Object(
+  Object.fromEntries(
+    faultKinds.map((kind) => [
+      kind.name,
+      Type.Optional({ ...kind.params, description: kind.summary } as Type.TSchema),
+    ]),
+  ),
+  { ...closed, minProperties: 1, maxProperties: 1, title: 'fault kind' },
+)
+
+const FaultSchema = Type.Object(
+  { ...faultFields, name: Type.Optional(faultFields.name), inject: InjectSchema },
+  closed,
+)
+
+export const PlanSchema = Type.Object(
+  {
+    name: Word,
+    asks: Type.Optional(
+      Type.String({ minLength: 1, description: 'The question that the plan answers.' }),
+    ),
+    seed: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 0xffff_ffff,
+        description: 'Every random choice of the run derives from it.',
+      }),
+    ),
+    cluster: Type.Optional(ClusterSchema),
+    advertise: Type.Optional({
+      ...FeatureLevels,
+      description: 'Feature levels that the proxy tells clients: transaction.version: 1.',
+    } as typeof FeatureLevels),
+    topics: Type.Optional(TopicsSchema),
+    workload: WorkloadSchema,
+    load: LoadSchema,
+    contract: Type.Optional(ContractSchema),
+    'declared-failures': Type.Optional(Type.Enum(['may-be-missing'])),
+    'start-when': Type.Optional(StartWhenSchema),
+    faults: Type.Optional(Type.Array(FaultSchema, { maxItems: faultsMax })),
+    expect: Type.Optional(ExpectSchema),
+  },
+  { ...closed, title: 'plan' },
+)
+/** A plan as it is written. */
+export type PlanDocument = Type.Static<typeof PlanSchema>

@@ -1,0 +1,286 @@
+// A plan as everything after the reader sees it: defaults filled in, units resolved. Faults stay the JSON
+// that they were written as, because that is what the engine arms.
+import type { FaultSpec } from '../faults/fault.ts'
+import { durationMs, recordsPerSecond, share } from '../faults/vocabulary.ts'
+import type { FindingKind, Mistake, PlanDocument } from './plan-schema.ts'
+
+export const kafkaVersionDefault = '4.3.1'
+export const brokersDefault = 3
+export const partitionsDefault = 3
+export const instancesDefault = 2
+export const transactionSizeDefault = 100
+export const ratePerSecondDefault = 1_000
+export const stopGraceDefaultMs = 5_000
+export const idPlaceDefault = 'header:gauntlet-id'
+
+export type Configuration = Record<string, string | number | boolean>
+
+export type ClusterPlan =
+  | {
+      kind: 'embedded'
+      version: string
+      brokers: number
+      features: Record<string, number>
+      config: Configuration
+    }
+  | { kind: 'external'; bootstrap: string[] }
+
+export interface TopicPlan {
+  /** How faults may call it: `input`, or `output` where there is one output. */
+  alias: string
+  name: string
+  partitions: number
+  /** First leader of each partition, in order; empty: wherever the cluster puts them. */
+  leaders: number[]
+  config: Configuration
+}
+
+export interface CopierPlan {
+  kind: 'copier'
+  client: 'java' | 'kafkajs'
+  clientVersion?: string
+  instances: number
+  transactionSize: number
+  /** Between 0 and 1. */
+  abortShare?: number
+  abortTransactions?: number[]
+  mistake?: Mistake
+  restartTimes: number
+  groupProtocol?: 'classic' | 'consumer'
+}
+
+export interface CommandPlan {
+  kind: 'command'
+  run: string
+  cwd?: string
+  env: Record<string, string>
+  instances: number
+  ready?: string
+  restartTimes: number
+  stopGraceMs: number
+  /** `header:NAME`, `key`, `value`, `json:$.PATH` or `regex:EXPRESSION` */
+  id: string
+}
+
+export type WorkloadPlan = CopierPlan | CommandPlan
+
+/** Texts may hold `${id}`, `${source}`, `${sequence}`, `${partition}` and `${amount}`. */
+export type LoadPhase =
+  | {
+      kind: 'records'
+      records: number
+      ratePerSecond: number
+      /** Share (0 to 1) of records written in transactions that are aborted. */
+      abortedShare: number
+      /** `records` is a minimum: feeding goes on until the last fault has healed and all is well again. */
+      openEnded: boolean
+      key?: string
+      value?: string
+    }
+  | { kind: 'wait'; waitMs: number }
+
+export type Contract =
+  | 'one-per-input'
+  | 'at-least-once'
+  | 'at-most-once'
+  | 'acked'
+  | { 'fan-out': number }
+
+export type Verdict = 'PASS' | 'FAIL' | 'INCONCLUSIVE'
+
+export interface ExpectPlan {
+  verdict: Verdict
+  /** Findings that a FAIL must show, all of them. */
+  findings: FindingKind[]
+  drainMs?: number
+  recoveryMs?: number
+  stallMs?: number
+  allow: { kind: FindingKind; reason: string }[]
+}
+
+export interface Plan {
+  name: string
+  /** The question that the plan answers; empty if it does not say. */
+  asks: string
+  seed: number
+  cluster: ClusterPlan
+  /** Feature levels that the proxy tells clients, e.g. `transaction.version: 1`. */
+  advertise: Record<string, number>
+  topics: { input: TopicPlan; outputs: TopicPlan[] }
+  workload: WorkloadPlan
+  load: LoadPhase[]
+  /** By the output's real name. */
+  contracts: Record<string, Contract>
+  declaredFailures: 'must-be-there' | 'may-be-missing'
+  faults: FaultSpec[]
+  expect: ExpectPlan
+  /** Where it was read from. */
+  file: string
+  /** Its text with all overrides, which read again gives this plan. */
+  text: string
+}
+
+/** Names that triggers and selectors may use for topics, with the real names. */
+export function topicAliases(plan: Plan): Record<string, string> {
+  const topics = [plan.topics.input, ...plan.topics.outputs]
+  return Object.fromEntries(topics.map(({ alias, name }) => [alias, name]))
+}
+
+/** The name of a list's entry; a fault without one is called by its kind. The entry may be malformed. */
+export function entryName(entry: unknown): string | undefined {
+  if (typeof entry !== 'object' || entry === null) return undefined
+  const { name, inject } = entry as { name?: unknown; inject?: unknown }
+  if (typeof name === 'string') return name
+  return typeof inject === 'object' && inject !== null ? Object.keys(inject)[0] : undefined
+}
+
+/** The JSON that is armed: as written, with a name. */
+export function namedFault(fault: NonNullable<PlanDocument['faults']>[number]): FaultSpec {
+  return { ...(fault as Omit<FaultSpec, 'name'>), name: entryName(fault) ?? '' }
+}
+
+/** Turns a valid document into a plan. */
+export function planOf(
+  document: PlanDocument,
+  place: { file: string; text: string; seedDefault: number },
+): Plan {
+  const topics = topicsOf(document)
+  return {
+    name: document.name,
+    asks: document.asks ?? '',
+    seed: document.seed ?? place.seedDefault,
+    cluster: clusterOf(document),
+    advertise: document.advertise ?? {},
+    topics,
+    workload: workloadOf(document),
+    load: loadOf(document),
+    contracts: contractsOf(document, topics.outputs),
+    declaredFailures: document['declared-failures'] ?? 'must-be-there',
+    faults: (document.faults ?? []).map(namedFault),
+    expect: expectOf(document),
+    file: place.file,
+    text: place.text,
+  }
+}
+
+function clusterOf({ cluster }: PlanDocument): ClusterPlan {
+  if (cluster?.external !== undefined) {
+    return { kind: 'external', bootstrap: cluster.external.bootstrap }
+  }
+  return {
+    kind: 'embedded',
+    version: cluster?.embedded?.version ?? kafkaVersionDefault,
+    brokers: cluster?.embedded?.brokers ?? brokersDefault,
+    features: cluster?.embedded?.features ?? {},
+    config: cluster?.embedded?.config ?? {},
+  }
+}
+
+type WrittenTopic = NonNullable<NonNullable<PlanDocument['topics']>['input']>
+
+export function topicsOf({ topics }: PlanDocument): Plan['topics'] {
+  const topic = (alias: string, written: WrittenTopic = {}): TopicPlan => ({
+    alias,
+    name: written.name ?? alias,
+    partitions: written.partitions ?? written.leaders?.length ?? partitionsDefault,
+    leaders: written.leaders ?? [],
+    config: written.config ?? {},
+  })
+  const output = topics?.output
+  return {
+    input: topic('input', topics?.input),
+    outputs: Array.isArray(output)
+      ? output.map((one) => topic(one.name, one))
+      : [topic('output', output)],
+  }
+}
+
+function workloadOf({ workload }: PlanDocument): WorkloadPlan {
+  const { copier, command } = workload
+  if (copier !== undefined) {
+    const { abort } = copier
+    return {
+      kind: 'copier',
+      client: copier.client,
+      ...given('clientVersion', copier['client-version']),
+      instances: copier.instances ?? instancesDefault,
+      transactionSize: copier['transaction-size'] ?? transactionSizeDefault,
+      ...given('abortShare', typeof abort === 'string' ? share(abort) : undefined),
+      ...given('abortTransactions', typeof abort === 'object' ? abort.transactions : undefined),
+      ...given('mistake', copier.mistake),
+      restartTimes: copier.restart?.times ?? 0,
+      ...given('groupProtocol', copier['group-protocol']),
+    }
+  }
+  if (command !== undefined) {
+    const grace = command['stop-grace']
+    const env = Object.entries(command.env ?? {}).map(([key, value]) => [key, String(value)])
+    return {
+      kind: 'command',
+      run: command.run,
+      ...given('cwd', command.cwd),
+      env: Object.fromEntries(env) as Record<string, string>,
+      instances: command.instances ?? instancesDefault,
+      ...given('ready', command.ready),
+      restartTimes: command.restart?.times ?? 0,
+      stopGraceMs: grace === undefined ? stopGraceDefaultMs : durationMs(grace),
+      id: command.id ?? idPlaceDefault,
+    }
+  }
+  throw new Error('the reader lets no other workload through')
+}
+
+/** A key only where there is a value. */
+function given<Key extends string, Value>(
+  key: Key,
+  value: Value | undefined,
+): { [key in Key]?: Value } {
+  return (value === undefined ? {} : { [key]: value }) as { [key in Key]?: Value }
+}
+
+/** One object is a minimum; the phases of a list are taken as they stand. */
+function loadOf({ load }: PlanDocument): LoadPhase[] {
+  return (Array.isArray(load) ? load : [load]).map((phase): LoadPhase => {
+    if ('wait' in phase) return { kind: 'wait', waitMs: durationMs(phase.wait) }
+    return {
+      kind: 'records',
+      records: phase.records,
+      ratePerSecond: phase.rate === undefined ? ratePerSecondDefault : recordsPerSecond(phase.rate),
+      abortedShare: phase.aborted === undefined ? 0 : share(phase.aborted),
+      openEnded: !Array.isArray(load),
+      ...given('key', phase.key),
+      ...given('value', phase.value),
+    }
+  })
+}
+
+type WrittenContract = Exclude<PlanDocument['contract'], undefined>
+
+/** A map of contracts by topic, as against one contract that is a map. */
+export function isContractByTopic(
+  contract: WrittenContract,
+): contract is Exclude<WrittenContract, string | { 'fan-out': number }> {
+  return typeof contract === 'object' && !('fan-out' in contract)
+}
+
+function contractsOf({ contract }: PlanDocument, outputs: readonly TopicPlan[]): Plan['contracts'] {
+  const byTopic = contract !== undefined && isContractByTopic(contract)
+  return Object.fromEntries(
+    outputs.map(({ alias, name }) => {
+      const written = byTopic ? (contract[name] ?? contract[alias]) : contract
+      return [name, written ?? 'one-per-input']
+    }),
+  )
+}
+
+function expectOf({ expect }: PlanDocument): ExpectPlan {
+  const duration = (text: string | undefined) => (text === undefined ? undefined : durationMs(text))
+  return {
+    verdict: expect?.verdict ?? 'PASS',
+    findings: expect?.findings ?? [],
+    ...given('drainMs', duration(expect?.drain)),
+    ...given('recoveryMs', duration(expect?.recovery)),
+    ...given('stallMs', duration(expect?.stall)),
+    allow: expect?.allow ?? [],
+  }
+}

@@ -1,0 +1,111 @@
+// YAML text -> Plan, or every problem with its place. Nothing else reads plans: the command line, the REST
+// interface and the tests all come through here.
+import { faultFlaws } from './fault-flaws.ts'
+import { type KafkaNames, withKafkaNames } from './kafka-names.ts'
+import { notYetFlaws, withNotYet } from './not-yet.ts'
+import { resolveOverride } from './overrides.ts'
+import { type Plan, planOf } from './plan.ts'
+import { planFlaws } from './plan-flaws.ts'
+import { type PlanDocument, PlanSchema } from './plan-schema.ts'
+import {
+  hasKey,
+  type PlanSource,
+  placeFlaws,
+  readSource,
+  setInSource,
+  sourceData,
+  sourceText,
+} from './plan-source.ts'
+import type { Flaw, PlanProblem } from './problem.ts'
+import { schemaFlaws } from './schema-flaws.ts'
+
+export interface ReadOptions {
+  /** `PATH=VALUE` texts, applied in order before anything is checked. */
+  set?: readonly string[]
+  /** `embedded`, `docker` or `HOST:PORT,…`: another cluster than the plan's. */
+  cluster?: string
+  /** Used when the plan names no seed. */
+  seedDefault?: number
+  /** Where names of APIs and error codes come from. */
+  names: KafkaNames
+}
+
+export type ReadResult = { plan: Plan } | { problems: PlanProblem[] }
+
+const schemas = new WeakMap<KafkaNames, Record<string, unknown>>()
+
+/** The plan's schema with Kafka's names in it. */
+export function planSchema(names: KafkaNames): Record<string, unknown> {
+  let schema = schemas.get(names)
+  if (schema === undefined) {
+    schema = withKafkaNames(PlanSchema, names)
+    schemas.set(names, schema)
+  }
+  return schema
+}
+
+export function readPlan(text: string, file: string, options: ReadOptions): ReadResult {
+  const schema = planSchema(options.names)
+  const read = readSource(text, file)
+  if ('problems' in read) return read
+  const { source } = read
+  const flags = [...(options.set ?? []), ...clusterFlag(source, options.cluster)]
+  const wrongFlags = applyOverrides(source, flags, schema)
+  if (wrongFlags.length > 0) return { problems: wrongFlags }
+  const result = sourceData(source)
+  if ('problems' in result) return result
+  const flaws = flawsOf(result.data, schema)
+  if (flaws.length > 0) return { problems: placeFlaws(source, flaws) }
+  const place = { file, text: sourceText(source), seedDefault: options.seedDefault ?? 1 }
+  return { plan: planOf(result.data as PlanDocument, place) }
+}
+
+/** The other cluster as an override; nothing when the plan has one of that kind already. */
+function clusterFlag(source: PlanSource, cluster: string | undefined): string[] {
+  if (cluster === undefined) return []
+  if (cluster.includes(':')) {
+    return [`cluster={external: {bootstrap: ${JSON.stringify(cluster.split(','))}}}`]
+  }
+  return hasKey(source, ['cluster', cluster]) ? [] : [`cluster={${cluster}: {}}`]
+}
+
+function applyOverrides(
+  source: PlanSource,
+  flags: readonly string[],
+  schema: Record<string, unknown>,
+): PlanProblem[] {
+  return flags.flatMap((text) => {
+    const result = sourceData(source)
+    if ('problems' in result) return result.problems
+    const override = resolveOverride(text, result.data, schema)
+    if ('wrong' in override) return [flagProblem(text, override.wrong)]
+    return setInSource(source, { text, ...override })
+  })
+}
+
+function flagProblem(text: string, message: string): PlanProblem {
+  return {
+    file: '--set',
+    line: 1,
+    column: 1,
+    length: text.length,
+    path: '',
+    message,
+    sourceLine: text,
+  }
+}
+
+function flawsOf(data: unknown, schema: Record<string, unknown>): Flaw[] {
+  const byShape = schemaFlaws(schema, data).map(withNotYet)
+  const topLevelSound = byShape.every(({ path }) => path[0] === 'faults' && path.length > 1)
+  // The other checks trust the shape; a wrong fault does not keep us from looking at the others.
+  if (!topLevelSound) return byShape
+  const document = data as PlanDocument
+  const isSound = (index: number) => !byShape.some(({ path }) => path[1] === index)
+  return [
+    ...byShape,
+    ...notYetFlaws(document),
+    ...planFlaws(document),
+    ...faultFlaws(document, isSound),
+  ]
+}

@@ -1,0 +1,492 @@
+import { describe, expect, it } from 'vitest'
+import { type Plan, topicAliases } from '../../../proxy/plans/plan.ts'
+import { aliasesMax, planBytesMax } from '../../../proxy/plans/plan-source.ts'
+import { type PlanProblem, problemText } from '../../../proxy/plans/problem.ts'
+import { type ReadOptions, readPlan } from '../../../proxy/plans/read-plan.ts'
+import { names } from './names.ts'
+
+const head = `name: trial
+workload: { copier: { client: java } }
+load: { records: 100 }
+`
+
+function problemsOf(text: string, options: Partial<ReadOptions> = {}): PlanProblem[] {
+  const result = readPlan(text, 'trial.yaml', { names, ...options })
+  return 'problems' in result ? result.problems : []
+}
+
+/** The only problem of a plan. */
+function problemOf(text: string, options: Partial<ReadOptions> = {}): PlanProblem {
+  const problems = problemsOf(text, options)
+  expect(problems.map(problemText)).toHaveLength(1)
+  return problems[0] as PlanProblem
+}
+
+function planOf(text: string, options: Partial<ReadOptions> = {}): Plan {
+  const result = readPlan(text, 'trial.yaml', { names, ...options })
+  if ('problems' in result) throw new Error(result.problems.map(problemText).join('\n'))
+  return result.plan
+}
+
+const withFault = (fault: string) => `${head}faults:\n  - ${fault}\n`
+
+describe('what a plan means', () => {
+  it('fills in every default', () => {
+    expect(planOf(head, { seedDefault: 99 })).toEqual({
+      name: 'trial',
+      asks: '',
+      seed: 99,
+      cluster: { kind: 'embedded', version: '4.3.1', brokers: 3, features: {}, config: {} },
+      advertise: {},
+      topics: {
+        input: { alias: 'input', name: 'input', partitions: 3, leaders: [], config: {} },
+        outputs: [{ alias: 'output', name: 'output', partitions: 3, leaders: [], config: {} }],
+      },
+      workload: {
+        kind: 'copier',
+        client: 'java',
+        instances: 2,
+        transactionSize: 100,
+        restartTimes: 0,
+      },
+      load: [
+        { kind: 'records', records: 100, ratePerSecond: 1000, abortedShare: 0, openEnded: true },
+      ],
+      contracts: { output: 'one-per-input' },
+      declaredFailures: 'must-be-there',
+      faults: [],
+      expect: { verdict: 'PASS', findings: [], allow: [] },
+      file: 'trial.yaml',
+      text: head,
+    })
+  })
+
+  it('resolves units', () => {
+    const plan = planOf(`name: trial
+workload:
+  command: { run: ./app, env: { PORT: 80, DEBUG: true }, stop-grace: 1.5s, restart: { times: 2 } }
+load: [{ records: 2, rate: 50/s, aborted: 25% }, { wait: 2m }]
+contract: at-least-once
+expect: { drain: 90s, recovery: 250ms, allow: [{ kind: duplicate, reason: known }] }
+`)
+    expect(plan.workload).toEqual({
+      kind: 'command',
+      run: './app',
+      env: { PORT: '80', DEBUG: 'true' },
+      instances: 2,
+      restartTimes: 2,
+      stopGraceMs: 1500,
+      id: 'header:gauntlet-id',
+    })
+    expect(plan.load).toEqual([
+      { kind: 'records', records: 2, ratePerSecond: 50, abortedShare: 0.25, openEnded: false },
+      { kind: 'wait', waitMs: 120_000 },
+    ])
+    expect(plan.expect).toEqual({
+      verdict: 'PASS',
+      findings: [],
+      drainMs: 90_000,
+      recoveryMs: 250,
+      allow: [{ kind: 'duplicate', reason: 'known' }],
+    })
+  })
+
+  it('knows topics by their role, and several outputs by their names with a contract each', () => {
+    const one = planOf(`${head}topics: { input: { name: orders }, output: { name: payments } }`)
+    expect(topicAliases(one)).toEqual({ input: 'orders', output: 'payments' })
+    const several = planOf(`${head}topics:
+  output: [{ name: payments, leaders: [1, 2] }, { name: audit }]
+contract: { audit: at-least-once }
+`)
+    expect(topicAliases(several)).toEqual({ input: 'input', payments: 'payments', audit: 'audit' })
+    expect(several.topics.outputs[0]).toMatchObject({ partitions: 2, leaders: [1, 2] })
+    expect(several.contracts).toEqual({ payments: 'one-per-input', audit: 'at-least-once' })
+  })
+
+  it('calls a fault by its kind unless it has a name, and leaves the rest as it was written', () => {
+    const plan = planOf(
+      withFault('{ when: { request: EndTxn, nth: 2 }, inject: { delay: { by: 3s } } }'),
+    )
+    expect(plan.faults).toEqual([
+      { name: 'delay', when: { request: 'EndTxn', nth: 2 }, inject: { delay: { by: '3s' } } },
+    ])
+  })
+})
+
+describe('a wrong plan', () => {
+  it('shows file, line, column, the source line with a caret, and the nearest right word', () => {
+    const problem = problemOf(
+      withFault('{ when: { reply: EndTnx, nth: 2 }, inject: { drop: reply } }'),
+    )
+    expect(problem).toMatchObject({
+      line: 5,
+      column: 22,
+      length: 6,
+      path: 'faults.drop.when.reply',
+    })
+    expect(problem.allowed).toEqual(names.apis)
+    expect(problemText(problem)).toBe(
+      `trial.yaml:5:22  unknown API "EndTnx", did you mean "EndTxn"?
+    5 |   - { when: { reply: EndTnx, nth: 2 }, inject: { drop: reply } }
+      |                      ^^^^^^`,
+    )
+  })
+
+  it.each([
+    ['a key', `${head}expects: {}`, '4:1', 'unknown key "expects", did you mean "expect"?'],
+    [
+      'a fault kind',
+      withFault('{ when: { at: 1s }, inject: { delya: { by: 3s } }, for: 1s }'),
+      '5:35',
+      'unknown fault kind "delya", did you mean "delay"?',
+    ],
+    [
+      'an error code',
+      withFault('{ when: { reply: EndTxn, error: NOT_CORDINATOR }, inject: { drop: reply } }'),
+      '5:37',
+      'unknown error code "NOT_CORDINATOR", did you mean "NOT_COORDINATOR"?',
+    ],
+    [
+      'an error code to inject',
+      withFault(
+        '{ when: { request: EndTxn }, inject: { error: { code: NotCoordinator, seen-by-broker: false } } }',
+      ),
+      '5:59',
+      'unknown error code "NotCoordinator", did you mean "NOT_COORDINATOR"?',
+    ],
+    [
+      'an API within `until`',
+      withFault('{ when: { request: EndTxn }, inject: { detach: { until: { reply: Prodcue } } } }'),
+      '5:70',
+      'unknown API "Prodcue", did you mean "Produce"?',
+    ],
+    [
+      'a selector',
+      withFault(
+        '{ when: { at: 1s }, inject: { block: {} }, on: { brokers: { leader-off: output } }, for: 1s }',
+      ),
+      '5:65',
+      'unknown key "leader-off", did you mean "leader-of"?',
+    ],
+    [
+      'a choice between shapes',
+      withFault('{ when: { request: EndTxn }, inject: { disconnect: befor-request } }'),
+      '5:56',
+      'unknown disconnect "befor-request", did you mean "before-request"?',
+    ],
+    [
+      'a finding',
+      `${head}expect: { verdict: FAIL, findings: [duplicates] }`,
+      '4:37',
+      'unknown finding "duplicates", did you mean "duplicate"?',
+    ],
+    [
+      'a fault that another waits for',
+      withFault('{ when: { fault: crush, is: healed }, inject: { block: {} }, for: 1s }'),
+      '5:22',
+      'no fault is called "crush"; allowed: block',
+    ],
+    [
+      'a topic',
+      withFault('{ when: { request: Produce, topic: ouput }, inject: { drop: request } }'),
+      '5:40',
+      'unknown topic "ouput", did you mean "output"?',
+    ],
+  ])('names %s that does not exist', (_what, text, place, message) => {
+    const problem = problemOf(text)
+    expect(`${problem.line}:${problem.column}`).toBe(place)
+    expect(problemText(problem).split('\n')[0]).toBe(`trial.yaml:${place}  ${message}`)
+  })
+
+  it.each([
+    [
+      'a duration without a unit',
+      `${head}expect: { drain: 30 }`,
+      'must be a duration (a length of time: 250ms, 5s, 2m), not 30',
+    ],
+    [
+      'a version that YAML takes for a number',
+      `${head}cluster: { embedded: { version: 4.3 } }`,
+      'must be a version (three numbers: 4.3.1), not 4.3',
+    ],
+    [
+      'a rate without its unit',
+      head.replace('100', '100, rate: 10'),
+      'must be a record rate (records per second: 2000/s), not 10',
+    ],
+    [
+      'none of the shapes',
+      `${head}contract: 7`,
+      'must be one-per-input or at-least-once or at-most-once or acked, or a map with fan-out, or a map, not 7',
+    ],
+    [
+      'two clusters',
+      `${head}cluster: { embedded: {}, external: { bootstrap: ["a:1"] } }`,
+      '`cluster` takes exactly one of its keys, not embedded and external',
+    ],
+    ['a missing key', head.replace('records: 100', 'rate: 5/s'), '`load` needs `records:`'],
+    ['a missing part', 'name: trial\nload: { records: 1 }\n', 'the plan needs `workload:`'],
+    [
+      'more instances than there may be',
+      head.replace('client: java', 'client: java, instances: 99'),
+      'must be 64 or less',
+    ],
+    ['an empty fault', withFault('{ when: { at: 1s }, inject: {} }'), '`inject` is empty'],
+    ['no plan at all', '- a\n- b\n', 'must be a map, not a list'],
+    ['an empty file', '# nothing here\n', 'must be a map, not nothing'],
+  ])('is told what was wanted instead of %s', (_what, text, message) => {
+    expect(problemOf(text).message).toBe(message)
+  })
+
+  it('is told of every problem at once, in the order of the file', () => {
+    const problems = problemsOf(`name: trial
+wrkload: 1
+workload: { copier: { client: jva } }
+load: { records: many }
+`)
+    expect(problems.map(({ line, message }) => [line, message])).toEqual([
+      [2, 'unknown key "wrkload"'],
+      [3, 'unknown client "jva"'],
+      [4, 'must be a whole number, not "many"'],
+    ])
+  })
+
+  it('is looked at further when only one fault is wrong', () => {
+    const problems = problemsOf(`${head}faults:
+  - { name: a, when: { at: 1 }, inject: { block: {} }, for: 1s }
+  - { name: b, when: { at: 1s }, inject: { block: {} } }
+`)
+    expect(problems.map(({ path }) => path)).toEqual(['faults.a.when.at', 'faults.b.inject'])
+  })
+
+  it.each([
+    [
+      'a reply where only a request can be lost',
+      '{ when: { reply: Produce }, inject: { drop: request } }',
+      '`drop` cannot happen on a `reply:` trigger: the broker has applied the request by then',
+    ],
+    [
+      'two starts of one fault',
+      '{ when: { at: 1s, request: Produce }, inject: { drop: request } }',
+      '`at` cannot stand beside request: one trigger, one start',
+    ],
+    [
+      'a window that never closes',
+      '{ when: { at: 1s }, inject: { block: {} } }',
+      '`block` lasts until it heals: say how long with `for:` beside `inject:`',
+    ],
+    [
+      'an `on` that does nothing',
+      '{ when: { request: Produce }, inject: { drop: request }, on: { clients: all } }',
+      '`on` does nothing here: `drop` says itself what it concerns',
+    ],
+    [
+      'a `for` that does nothing',
+      '{ when: { request: Produce }, inject: { disconnect: before-request }, for: 1s }',
+      '`for` does nothing here: `disconnect` is over at once',
+    ],
+    [
+      'a broker that is not there',
+      '{ when: { request: Produce, broker: 4 }, inject: { drop: request } }',
+      'there is no broker 4: they are 1 to 3',
+    ],
+    [
+      'an instance that is not there',
+      '{ when: { request: Produce, instance: 2 }, inject: { drop: request } }',
+      'there are 2 instances, numbered from 0',
+    ],
+    [
+      'a fault that waits for itself',
+      '{ name: a, when: { fault: a, is: healed }, inject: { block: {} }, for: 1s }',
+      'waits for itself: a waits for a',
+    ],
+    [
+      'a key that is still to come',
+      '{ when: { request: Produce, retry-of: a }, inject: { drop: request } }',
+      '`retry-of` is not in this release yet',
+    ],
+    [
+      'a kind that is still to come',
+      '{ when: { at: 1s }, inject: { fence: {} } }',
+      '`fence` is not in this release yet',
+    ],
+  ])('is refused for %s', (_what, fault, message) => {
+    expect(problemOf(withFault(fault)).message).toBe(message)
+  })
+
+  it('is refused for faults that wait for each other in a circle', () => {
+    const text = `${head}faults:
+  - { name: a, when: { fault: b, is: healed }, inject: { block: {} }, for: 1s }
+  - { name: b, when: { fault: a, is: healed }, inject: { block: {} }, for: 1s }
+`
+    expect(problemsOf(text).map(({ message }) => message)).toEqual([
+      'waits for itself: a waits for b waits for a',
+      'waits for itself: b waits for a waits for b',
+    ])
+  })
+
+  it('is refused for two faults of one name', () => {
+    const one = '{ when: { at: 1s }, inject: { block: {} }, for: 1s }'
+    const problem = problemOf(`${head}faults:\n  - ${one}\n  - ${one}\n`)
+    expect(problem).toMatchObject({ line: 6 })
+    expect(problem.message).toContain('two faults are called "block"')
+  })
+
+  it('is refused when its cluster cannot do what a fault needs', () => {
+    const crash =
+      '{ when: { reply: EndTxn }, inject: { coordinator-crash: { how: process } }, for: 1s }'
+    const external = `cluster: { external: { bootstrap: ["kafka:9092"] } }\n`
+    expect(problemsOf(withFault(crash))).toEqual([])
+    expect(problemOf(`${external}${withFault(crash)}`).message).toBe(
+      'needs to kill a broker, which is not possible on an external cluster',
+    )
+  })
+
+  it.each([
+    [
+      'cluster: { docker: {} }',
+      '`cluster.docker` is not in this release yet: use `embedded:`, which starts the same brokers without containers',
+    ],
+    ['start-when: { group: stable }', '`start-when` is not in this release yet'],
+    ['contract: { fan-out: 2 }', '`fan-out` is not in this release yet'],
+    ['expect: { availability: 95% }', '`expect.availability` is not in this release yet'],
+  ])('is refused for what this release cannot do: %s', (part, message) => {
+    expect(problemOf(`${head}${part}\n`)).toMatchObject({ line: 4, message })
+  })
+
+  it.each([
+    ['findings with a PASS', 'expect: { findings: [duplicate] }'],
+    [
+      'an expected finding that is allowed as well',
+      'expect: { verdict: FAIL, findings: [duplicate], allow: [{ kind: duplicate, reason: x }] }',
+    ],
+    [
+      'leaders that are not as many as partitions',
+      'topics: { output: { partitions: 3, leaders: [1] } }',
+    ],
+    ['two topics of one name', 'topics: { input: { name: same }, output: { name: same } }'],
+    ['a contract for a topic that is not there', 'contract: { elsewhere: acked }'],
+  ])('is refused for %s', (_what, part) => {
+    expect(problemOf(`${head}${part}\n`).line).toBe(4)
+  })
+})
+
+describe('text that is no YAML', () => {
+  it('is shown where it breaks', () => {
+    const [problem] = problemsOf('name: [trial\nload: 1\n')
+    expect(problem?.message).toMatch(/^not valid YAML: /)
+    expect(problem?.line).toBe(2)
+  })
+
+  it('may not hold a key twice', () => {
+    const problem = problemOf(`${head}name: again\n`)
+    expect(problem).toMatchObject({ line: 4, column: 1, length: 4 })
+    expect(problem.message).toBe('this key stands twice in one map')
+  })
+
+  it('cannot grow by anchors beyond a bound', () => {
+    const levels = Array.from({ length: 9 }, (_, level) => {
+      const inner = level === 0 ? '"x"' : `*l${level - 1}`
+      return `  - &l${level} [${Array(9).fill(inner).join(', ')}]`
+    })
+    const problem = problemOf(`${head}faults:\n${levels.join('\n')}\n`)
+    expect(problem.message).toContain(`more than ${aliasesMax} times`)
+  })
+
+  it('cannot be larger or nested deeper than any plan', () => {
+    expect(problemOf(`${head}# ${'x'.repeat(planBytesMax)}`).message).toContain(
+      'a plan has at most',
+    )
+    expect(problemOf('['.repeat(100_000)).message).toContain('brackets within each other')
+  })
+
+  it('may use anchors, and is shown at the anchor when something there is wrong', () => {
+    const text = `${head}faults:
+  - { name: a, when: &when { request: Prduce }, inject: { drop: request } }
+  - { name: b, when: *when, inject: { drop: request } }
+`
+    expect(problemsOf(text).map(({ line, column }) => [line, column])).toEqual([[5, 39]])
+  })
+})
+
+describe('--set', () => {
+  const text = `${head}cluster: { embedded: { features: { transaction.version: 2 } } }
+faults:
+  - name: crash
+    when: { reply: EndTxn }   # kept
+    inject: { coordinator-crash: { how: wire } }
+    for: 5s
+`
+
+  it('changes values by path, faults by name, keys with dots, and what is not there yet', () => {
+    const plan = planOf(text, {
+      set: [
+        'load.records=500',
+        'faults.crash.for=2s',
+        'faults.crash.when.nth=3',
+        'cluster.embedded.features.transaction.version=1',
+        'advertise.transaction.version=1',
+        'workload.copier={ client: kafkajs, instances: 1 }',
+        'expect.verdict=FAIL',
+      ],
+    })
+    expect(plan.load[0]).toMatchObject({ records: 500 })
+    expect(plan.faults[0]).toMatchObject({ for: '2s', when: { reply: 'EndTxn', nth: 3 } })
+    expect(plan.cluster).toMatchObject({ features: { 'transaction.version': 1 } })
+    expect(plan.advertise).toEqual({ 'transaction.version': 1 })
+    expect(plan.workload).toMatchObject({ client: 'kafkajs', instances: 1 })
+    expect(plan.expect.verdict).toBe('FAIL')
+  })
+
+  it('gives a text that reads to the same plan and keeps the comments', () => {
+    const plan = planOf(text, { set: ['faults.crash.for=2s', 'seed=5'] })
+    expect(plan.text).toContain('# kept')
+    expect(planOf(plan.text)).toEqual(plan)
+  })
+
+  it('names the flag when its value is wrong', () => {
+    const problem = problemOf(text, { set: ['faults.crash.for=2q'] })
+    expect(problemText(problem)).toBe(
+      `--set faults.crash.for=2q  must be a duration (a length of time: 250ms, 5s, 2m), not "2q"
+     | faults.crash.for=2q
+     |                  ^^`,
+    )
+  })
+
+  it('points into a value that is a map', () => {
+    const problem = problemOf(text, { set: ['workload.copier={clent: java, client: java}'] })
+    expect(problem).toMatchObject({ file: '--set', column: 18, length: 5, nearest: 'client' })
+  })
+
+  it.each([
+    ['load.records', 'write it as PATH=VALUE, for example load.records=500'],
+    ['faults.crush.for=1s', '`faults` has no entry "crush.for"'],
+    ['load..records=1', 'the path has an empty part'],
+    ['name.first=1', '`name` has no keys to set'],
+    ['load.records=[1', 'the value is not valid YAML'],
+    ['load.recrods=1', 'unknown key "recrods"'],
+  ])('refuses %s', (flag, message) => {
+    expect(problemOf(text, { set: [flag] })).toMatchObject({ file: '--set', message })
+  })
+})
+
+describe('another cluster than the plan’s', () => {
+  const text = `${head}cluster: { embedded: { brokers: 5 } }\n`
+
+  it('keeps the plan’s settings when it is of the same kind', () => {
+    expect(planOf(text, { cluster: 'embedded' }).cluster).toMatchObject({ brokers: 5 })
+  })
+
+  it('takes addresses for a cluster that others run', () => {
+    expect(planOf(text, { cluster: 'kafka-1:9092,kafka-2:9092' }).cluster).toEqual({
+      kind: 'external',
+      bootstrap: ['kafka-1:9092', 'kafka-2:9092'],
+    })
+  })
+
+  it('checks the faults against that cluster', () => {
+    const fault = '{ when: { reply: EndTxn }, inject: { broker-outage: { how: kill } }, for: 1s }'
+    const problem = problemOf(withFault(fault), { cluster: 'kafka:9092' })
+    expect(problem.message).toContain('not possible on an external cluster')
+  })
+})
