@@ -282,13 +282,12 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
   async function startAll(): Promise<void> {
     const all = [...nodes.keys()]
     // A failure of one ends the waiting for the others.
-    await Promise.all([...nodes.values()].map((node) => startNode(node, all)))
+    await Promise.all([...nodes.values()].map((node) => startNode(node, all, node.endings)))
   }
 
-  /** Launches a broker; resolves when it lists all of `wanted` as alive. */
-  function startNode(node: Node, wanted: readonly number[]): Promise<void> {
+  /** Launches a broker unless it was ended since `endings`; resolves when it lists all of `wanted` as alive. */
+  function startNode(node: Node, wanted: readonly number[], endings: number): Promise<void> {
     node.starting ??= (async () => {
-      const { endings } = node
       try {
         await node.ending
         if (node.endings !== endings) throw stoppedWhileStarting(node)
@@ -345,11 +344,12 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
     },
     async start(node) {
       const found = nodeOf(node)
+      const { endings } = found
       // A start that was cut short still has to notice.
       if (found.expectedExit) await found.starting?.catch(() => undefined)
       if (stopping !== undefined) throw stoppedWhileStarting(found)
       if (found.starting === undefined && isUp(found) && !found.expectedExit) return
-      await startNode(found, [node])
+      await startNode(found, [node], endings)
     },
     stopBroker: (node) => end(nodeOf(node), (child) => child.stop(stopGraceMs)),
     stop() {
