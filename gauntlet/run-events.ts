@@ -1,0 +1,95 @@
+// What a run tells whoever shows it, and what it leaves behind: events while it goes on, the result at its
+// end, and the few settings that are no part of the plan. Types only.
+import type { FaultStatus } from '../proxy/events.ts'
+
+export type Verdict = 'PASS' | 'INCONCLUSIVE' | 'FAIL'
+
+export interface RunOptions {
+  /** The run's own folder; made if it is not there. */
+  outDir: string
+  /** Keep what is usually thrown away: broker logs, data of stopped clusters. */
+  verbose: boolean
+}
+
+export interface RunFinding {
+  kind: string
+  /** Some of the ids concerned; `count` says how many there are. */
+  ids: readonly string[]
+  count: number
+  /** One sentence for people. */
+  summary?: string
+  proof: unknown
+  /** Faults that touched the messages concerned, by name and number of firing. */
+  causes: readonly string[]
+  /** The plan's reason, if it allows this kind. */
+  allowed?: string
+}
+
+/** What `result.json` holds. */
+export interface Result {
+  verdict: Verdict
+  expected: Verdict
+  /** Kinds that a FAIL must show; empty when the plan names none. */
+  expectedFindings: readonly string[]
+  /** Sentences, the most important first. */
+  reasons: readonly string[]
+  plan: string
+  asks: string
+  seed: number
+  cluster: {
+    kind: string
+    version: string
+    brokers: number
+    features: Readonly<Record<string, number>>
+  }
+  records: {
+    expected: number
+    committed: number
+    lost: number
+    duplicated: number
+    unexpected: number
+  }
+  transactions: {
+    begun: number
+    committed: number
+    aborted: number
+    unknown: number
+    fenced: number
+    hanging: number
+  }
+  faults: readonly FaultStatus[]
+  findings: readonly RunFinding[]
+  recovery: { longestStallMs?: number; timeToRecoverMs?: number }
+  /** Milliseconds by phase. */
+  timings: Readonly<Record<string, number>>
+}
+
+export interface FaultCount {
+  name: string
+  fired: number
+  applied: number
+  times: number | 'unlimited'
+}
+
+export interface RunProgress {
+  elapsedMs: number
+  records: { sent: number; read: number }
+  transactions: { committed: number; aborted: number; unknown: number }
+  faults: readonly FaultCount[]
+}
+
+export type RunEvent =
+  /** The first: what is about to happen. */
+  | { type: 'run'; plan: string; asks: string; seed: number; outDir: string }
+  | { type: 'phase-started'; phase: string; text: string }
+  | { type: 'phase-done'; phase: string; text: string; ms: number }
+  | { type: 'phase-failed'; phase: string; text: string; ms: number }
+  | ({ type: 'progress' } & RunProgress)
+  /** Worth knowing, e.g. a fault that was applied. */
+  | { type: 'note'; text: string }
+  /** Something that keeps the run from being a PASS. */
+  | { type: 'problem'; text: string }
+  /** The last: how it ended. */
+  | { type: 'verdict'; result: Result; outDir: string }
+
+export type Report = (event: RunEvent) => void
