@@ -20,6 +20,7 @@ export const operatorErrors = {
   'wrong-fault': { exit: exitCodes.plan, httpStatus: 422 },
   'unknown-fault': { exit: exitCodes.plan, httpStatus: 404 },
   'file-not-found': { exit: exitCodes.usage, httpStatus: 404 },
+  'wrong-history': { exit: exitCodes.usage, httpStatus: 422 },
   'missing-prerequisite': { exit: exitCodes.unavailable, httpStatus: 503 },
   'cluster-unavailable': { exit: exitCodes.unavailable, httpStatus: 503 },
   'cannot-do-here': { exit: exitCodes.plan, httpStatus: 409 },

@@ -1,0 +1,203 @@
+// Ids as numbers. `<source>-<sequence>` ids need no memory for themselves: their slot is the sequence, and a
+// tally keeps two bits for each (never, once, more than once). Any other id is interned by a 64-bit
+// fingerprint: 8 bytes, plus 8 to 16 in the table that finds it again. With ten million ids the chance that
+// any two share a fingerprint is about three in a million.
+
+/** A small number that stands for one id within its space. */
+export type Slot = number
+
+export interface IdSpace {
+  /** The slot of an id; the same id always has the same one. */
+  slot(id: string): Slot
+  /** Bytes held for arbitrary ids (sequence ids hold none here). */
+  bytes(): number
+}
+
+/** How often each id was seen, up to the tally's limit. */
+export interface Tally {
+  /** Counts one more; returns the new count. */
+  add(slot: Slot): number
+  count(slot: Slot): number
+  /** At this count a tally stops: it means "so often or more". */
+  readonly limit: number
+  /** Ids seen at all, and ids seen more than once. */
+  readonly distinct: number
+  readonly repeated: number
+  bytes(): number
+}
+
+/** A slot is `segment * slotsPerSegment + index`; segment 0 is for arbitrary ids. */
+const slotsPerSegment = 2 ** 32
+
+/** Larger numbers at an id's end are no sequence: a bitmap would have to grow up to them. */
+const sequenceMax = 99_999_999
+
+/** Past this many sources, ids of further ones are kept as fingerprints. */
+const sourcesMax = 4_096
+
+export function createIdSpace(): IdSpace {
+  const sources = new Map<string, number>()
+  const fingerprints = createFingerprintTable()
+
+  function sequenceSlot(id: string): Slot | undefined {
+    const dash = id.lastIndexOf('-')
+    const digits = id.length - dash - 1
+    if (dash < 1 || digits < 1 || digits > 8) return undefined
+    // `in-007` and `in-7` are two ids, so only the plain way of writing a number is a sequence.
+    if (digits > 1 && id.charCodeAt(dash + 1) === 48) return undefined
+    let sequence = 0
+    for (let index = dash + 1; index < id.length; index++) {
+      const digit = id.charCodeAt(index) - 48
+      if (digit < 0 || digit > 9) return undefined
+      sequence = sequence * 10 + digit
+    }
+    if (sequence > sequenceMax) return undefined
+    const source = id.slice(0, dash)
+    let segment = sources.get(source)
+    if (segment === undefined) {
+      if (sources.size >= sourcesMax) return undefined
+      segment = sources.size + 1
+      sources.set(source, segment)
+    }
+    return segment * slotsPerSegment + sequence
+  }
+
+  return {
+    slot: (id) => sequenceSlot(id) ?? fingerprints.intern(id),
+    bytes: () => fingerprints.bytes(),
+  }
+}
+
+/** Ids that share a page of a tally. */
+const idsPerPage = 4_096
+
+/** Two bits tell never, once, twice and more; eight bits count to 255, for contracts with many copies. */
+export function createTally(bitsPerId: 2 | 8 = 2): Tally {
+  const limit = 2 ** bitsPerId - 1
+  const idsPerByte = 8 / bitsPerId
+  const pageBytes = idsPerPage / idsPerByte
+  /** Pages by segment, then by place: made when first needed, so that gaps cost nothing. */
+  const segments: Array<Array<Uint8Array | undefined> | undefined> = []
+  let distinct = 0
+  let repeated = 0
+  let pageCount = 0
+
+  const byteOf = (slot: Slot): number => Math.floor((slot & (idsPerPage - 1)) / idsPerByte)
+  const shiftOf = (slot: Slot): number => (slot & (idsPerByte - 1)) * bitsPerId
+  const placeOf = (slot: Slot): number => Math.floor((slot >>> 0) / idsPerPage)
+
+  return {
+    limit,
+    add(slot) {
+      const segment = Math.floor(slot / slotsPerSegment)
+      let pages = segments[segment]
+      if (pages === undefined) {
+        pages = []
+        segments[segment] = pages
+      }
+      const place = placeOf(slot)
+      let page = pages[place]
+      if (page === undefined) {
+        page = new Uint8Array(pageBytes)
+        pages[place] = page
+        pageCount++
+      }
+      const byte = byteOf(slot)
+      const shift = shiftOf(slot)
+      const whole = page[byte] ?? 0
+      const before = (whole >>> shift) & limit
+      if (before === limit) return limit
+      page[byte] = whole + (1 << shift)
+      if (before === 0) distinct++
+      if (before === 1) repeated++
+      return before + 1
+    },
+    count(slot) {
+      const page = segments[Math.floor(slot / slotsPerSegment)]?.[placeOf(slot)]
+      return page === undefined ? 0 : ((page[byteOf(slot)] ?? 0) >>> shiftOf(slot)) & limit
+    },
+    get distinct() {
+      return distinct
+    },
+    get repeated() {
+      return repeated
+    },
+    bytes: () => pageCount * pageBytes,
+  }
+}
+
+/** Two 32-bit hashes of a text that do not follow from each other. */
+function fingerprint(text: string, into: Uint32Array): void {
+  let high = 0x9e3779b9 ^ text.length
+  let low = 0x85ebca6b ^ text.length
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    high = Math.imul(high ^ unit, 0xcc9e2d51)
+    high = (high << 15) | (high >>> 17)
+    low = Math.imul(low ^ unit, 0x27d4eb2f)
+    low = (low << 13) | (low >>> 19)
+  }
+  high = Math.imul(high ^ (high >>> 16) ^ low, 0x2c1b3c6d)
+  low = Math.imul(low ^ (low >>> 15) ^ high, 0x297a2d39)
+  high = Math.imul(high ^ (high >>> 13), 0x165667b1)
+  low = Math.imul(low ^ (low >>> 16), 0x5bd1e995)
+  into[0] = (high ^ (high >>> 16)) >>> 0
+  into[1] = (low ^ (low >>> 15)) >>> 0
+}
+
+interface FingerprintTable {
+  intern(id: string): number
+  bytes(): number
+}
+
+const chunkIds = 65_536
+const firstTableSize = 1_024
+
+function createFingerprintTable(): FingerprintTable {
+  /** Fingerprints in the order of their ids' first appearance, high and low halves side by side. */
+  const chunks: Uint32Array[] = []
+  /** Open addressing: an entry is index + 1, 0 is empty. Its size is a power of two, at most half full. */
+  let table = new Uint32Array(firstTableSize)
+  let count = 0
+  const print = new Uint32Array(2)
+
+  const half = (index: number, which: 0 | 1): number =>
+    chunks[Math.floor(index / chunkIds)]?.[(index % chunkIds) * 2 + which] ?? 0
+
+  function grow(): void {
+    const larger = new Uint32Array(table.length * 2)
+    const mask = larger.length - 1
+    for (let index = 0; index < count; index++) {
+      let place = half(index, 1) & mask
+      while (larger[place] !== 0) place = (place + 1) & mask
+      larger[place] = index + 1
+    }
+    table = larger
+  }
+
+  return {
+    intern(id) {
+      fingerprint(id, print)
+      const high = print[0] ?? 0
+      const low = print[1] ?? 0
+      const mask = table.length - 1
+      let place = low & mask
+      for (let entry = table[place]; entry !== 0 && entry !== undefined; entry = table[place]) {
+        if (half(entry - 1, 1) === low && half(entry - 1, 0) === high) return entry - 1
+        place = (place + 1) & mask
+      }
+      const index = count++
+      let chunk = chunks[Math.floor(index / chunkIds)]
+      if (chunk === undefined) {
+        chunk = new Uint32Array(chunkIds * 2)
+        chunks.push(chunk)
+      }
+      chunk[(index % chunkIds) * 2] = high
+      chunk[(index % chunkIds) * 2 + 1] = low
+      table[place] = index + 1
+      if (count * 2 > table.length) grow()
+      return index
+    },
+    bytes: () => chunks.length * chunkIds * 8 + table.length * 4,
+  }
+}
