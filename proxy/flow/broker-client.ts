@@ -1,0 +1,306 @@
+// A small Kafka client of our own on the codec: one connection to one broker, any API by name. The proxy and the
+// audit ask and act with it. Pipelined up to a bound; every request has a time limit; what ends the connection
+// rejects all that was under way with the same clear sentence. It never retries: its callers know what is safe.
+import {
+  type ApiInfo,
+  apiNamed,
+  apiOf,
+  decodeResponse,
+  encodeRequest,
+  type Message,
+} from '../protocol/codec.ts'
+import { errorNameOf } from '../protocol/error-codes.ts'
+import { frameBytesMax, requestFrame, responseBodyOffset, sizeBytes } from '../protocol/frame.ts'
+import { type Runtime, systemRuntime } from '../runtime.ts'
+import { dial, type SocketAddress } from './sockets.ts'
+
+export interface BrokerClientOptions {
+  clientId: string
+  /** For the connection, and for each answer. */
+  timeoutMs: number
+  runtime?: Runtime
+}
+
+export interface VersionSpan {
+  min: number
+  max: number
+}
+
+export interface BrokerClient {
+  /**
+   * Sends a request and resolves with its answer, error codes and all. Without a version: the highest that both
+   * sides know. Fields that are left out of the message get their defaults.
+   */
+  request(apiName: string, message: Message, version?: number): Promise<Message>
+  /** What the broker offers, by API name. */
+  readonly versions: ReadonlyMap<string, VersionSpan>
+  /** Feature levels that the cluster has finalized. */
+  readonly features: ReadonlyMap<string, number>
+  readonly address: SocketAddress
+  readonly open: boolean
+  /** Ends the connection; what is under way is rejected. */
+  close(): void
+}
+
+/** The connection is gone, so nobody knows what became of the request. */
+export class BrokerConnectionError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'BrokerConnectionError'
+  }
+}
+
+/** A broker works on one request of a connection at a time, so more in flight would only wait in the socket. */
+const inFlightMax = 64
+
+interface Waiting {
+  api: ApiInfo
+  version: number
+  message: Message
+  correlationId: number
+  resolve(answer: Message): void
+  reject(cause: Error): void
+}
+
+interface Exchange {
+  request(api: ApiInfo, message: Message, version: number): Promise<Message>
+  close(): void
+  readonly open: boolean
+}
+
+/** Collects chunks until a frame is whole. */
+function frameCutter(take: (frame: Buffer) => void): (chunk: Buffer) => void {
+  let chunks: Buffer[] = []
+  let held = 0
+  let wanted = sizeBytes
+  return (chunk) => {
+    chunks.push(chunk)
+    held += chunk.length
+    while (held >= wanted) {
+      let bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
+      for (;;) {
+        wanted = sizeBytes
+        if (bytes.length < sizeBytes) break
+        const size = bytes.readInt32BE(0)
+        if (size < 0 || size > frameBytesMax) throw new Error(`an answer of ${size} bytes`)
+        wanted = sizeBytes + size
+        if (bytes.length < wanted) break
+        take(bytes.subarray(sizeBytes, wanted))
+        bytes = bytes.subarray(wanted)
+      }
+      chunks = bytes.length === 0 ? [] : [bytes]
+      held = bytes.length
+    }
+  }
+}
+
+function openExchange(
+  address: SocketAddress,
+  options: BrokerClientOptions,
+  runtime: Runtime,
+): Promise<Exchange> {
+  const { clientId, timeoutMs } = options
+  const where = `${address.host}:${address.port}`
+  const inFlight: Waiting[] = []
+  const queued: Waiting[] = []
+  let correlationId = 0
+  let ended: BrokerConnectionError | undefined
+  let connected = false
+  let cancelTimer: (() => void) | undefined
+
+  return new Promise((resolveOpen, rejectOpen) => {
+    const leg = dial(address, () => {
+      connected = true
+      stopTimer()
+      resolveOpen({
+        request: (api, message, version) =>
+          new Promise((resolve, reject) => {
+            if (ended !== undefined) return reject(ended)
+            queued.push({ api, version, message, correlationId: 0, resolve, reject })
+            sendQueued()
+          }),
+        close: () => end('closed by us'),
+        get open() {
+          return ended === undefined && leg.open
+        },
+      })
+    })
+    startTimer(`no connection within ${timeoutMs} ms`)
+    const cut = frameCutter(takeFrame)
+    leg.listen({
+      bytes(chunk) {
+        try {
+          cut(chunk)
+        } catch (cause) {
+          end(`an answer that cannot be read: ${(cause as Error).message}`)
+        }
+      },
+      ended: () => end('the broker ended the connection'),
+      closed: (failure) => end(failure ?? 'the connection was closed'),
+      drained: () => undefined,
+    })
+
+    function startTimer(problem: string): void {
+      cancelTimer = runtime.after(timeoutMs, () => end(problem))
+    }
+    function stopTimer(): void {
+      cancelTimer?.()
+      cancelTimer = undefined
+    }
+    /** Answers come in order, so the oldest request's time limit is the only one that matters. */
+    function watchOldest(): void {
+      stopTimer()
+      const oldest = inFlight[0]
+      if (oldest !== undefined) startTimer(`no answer to ${oldest.api.name} within ${timeoutMs} ms`)
+    }
+
+    function sendQueued(): void {
+      while (inFlight.length < inFlightMax) {
+        const next = queued.shift()
+        if (next === undefined) return
+        let frame: Buffer
+        try {
+          next.correlationId = correlationId = (correlationId + 1) & 0x7fffffff
+          frame = requestFrame(
+            {
+              apiKey: next.api.key,
+              apiVersion: next.version,
+              correlationId: next.correlationId,
+              clientId,
+            },
+            encodeRequest(next.api.key, next.version, next.message),
+          )
+        } catch (cause) {
+          next.reject(cause as Error)
+          continue
+        }
+        inFlight.push(next)
+        leg.write(frame)
+        if (inFlight.length === 1) watchOldest()
+      }
+    }
+
+    function takeFrame(frame: Buffer): void {
+      const oldest = inFlight.shift()
+      if (oldest === undefined) throw new Error('an answer that nobody asked for')
+      watchOldest()
+      try {
+        const { api, version } = oldest
+        const got = frame.readInt32BE(0)
+        if (got !== oldest.correlationId) {
+          throw new Error(`answer ${got} where ${oldest.correlationId} was due`)
+        }
+        const body = frame.subarray(responseBodyOffset(api.key, version, frame))
+        oldest.resolve(decodeResponse(api.key, version, body))
+      } catch (cause) {
+        oldest.reject(cause as Error)
+        throw cause
+      }
+      sendQueued()
+    }
+
+    function end(why: string): void {
+      if (ended !== undefined) return
+      ended = new BrokerConnectionError(`${where}: ${why}`)
+      stopTimer()
+      leg.close('fin')
+      if (!connected) rejectOpen(ended)
+      for (const waiting of [...inFlight.splice(0), ...queued.splice(0)]) waiting.reject(ended)
+    }
+  })
+}
+
+/** ApiVersions 3: understood by every broker since 2.4, and with feature levels. */
+const apiVersionsVersion = 3
+
+/** Connects and asks the broker what it speaks. */
+export async function connectBroker(
+  address: SocketAddress,
+  options: BrokerClientOptions,
+): Promise<BrokerClient> {
+  const exchange = await openExchange(address, options, options.runtime ?? systemRuntime(0))
+  const versions = new Map<string, VersionSpan>()
+  const features = new Map<string, number>()
+  try {
+    const apiVersions = mustKnow('ApiVersions')
+    const answer = await exchange.request(
+      apiVersions,
+      { clientSoftwareName: 'eos-gauntlet', clientSoftwareVersion: '0' },
+      apiVersionsVersion,
+    )
+    checkAnswer('ApiVersions', answer)
+    for (const entry of answer.apiKeys as Message[]) {
+      const api = apiOf(entry.apiKey as number)
+      if (api !== undefined) {
+        versions.set(api.name, { min: entry.minVersion as number, max: entry.maxVersion as number })
+      }
+    }
+    for (const feature of (answer.finalizedFeatures ?? []) as Message[]) {
+      features.set(feature.name as string, feature.maxVersionLevel as number)
+    }
+  } catch (cause) {
+    exchange.close()
+    throw cause
+  }
+
+  return {
+    async request(apiName, message, version) {
+      const api = mustKnow(apiName)
+      return exchange.request(api, message, version ?? highestCommon(api, versions, address))
+    },
+    versions,
+    features,
+    address,
+    get open() {
+      return exchange.open
+    },
+    close: () => exchange.close(),
+  }
+}
+
+function mustKnow(apiName: string): ApiInfo {
+  const api = apiNamed(apiName)
+  if (api === undefined) throw new Error(`no API is named ${apiName}`)
+  return api
+}
+
+function highestCommon(
+  api: ApiInfo,
+  versions: ReadonlyMap<string, VersionSpan>,
+  { host, port }: SocketAddress,
+): number {
+  const offered = versions.get(api.name)
+  const highest = Math.min(
+    offered?.max ?? -1,
+    api.maxVersionUnstable ? api.maxVersion - 1 : api.maxVersion,
+  )
+  if (offered === undefined || highest < Math.max(offered.min, api.minVersion)) {
+    throw new BrokerConnectionError(
+      `${host}:${port}: the broker offers no version of ${api.name} that we know`,
+    )
+  }
+  return highest
+}
+
+/** Throws when the answer carries an error at its top level. */
+export function checkAnswer(apiName: string, answer: Message): void {
+  const code = answer.errorCode
+  if (typeof code === 'number' && code !== 0) {
+    const text = typeof answer.errorMessage === 'string' ? `: ${answer.errorMessage}` : ''
+    throw new BrokerAnswerError(apiName, code, text)
+  }
+}
+
+/** The broker answered with an error code. */
+export class BrokerAnswerError extends Error {
+  readonly code: number
+  /** Kafka's name of the code. */
+  readonly errorName: string
+
+  constructor(apiName: string, code: number, text = '') {
+    super(`${apiName} was answered ${errorNameOf(code)}${text}`)
+    this.name = 'BrokerAnswerError'
+    this.code = code
+    this.errorName = errorNameOf(code)
+  }
+}
