@@ -132,6 +132,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
   let deaf = false
   let torn = false
   let lingering = false
+  /** A detached request is still to be delivered. */
+  let detained = false
   let stalled = setup.stalled
   const stalledToBroker: Buffer[] = []
   const stalledToClient: Buffer[] = []
@@ -293,9 +295,11 @@ export function openConnection(setup: ConnectionSetup): Connection {
       case 'detach': {
         closeClient('reset')
         lingering = true
+        detained = true
         verdict.effect.applied('client connection closed, request kept')
         verdict.gate.whenOpen(() => {
           if (closed) return
+          detained = false
           pending.push(exchange)
           toBroker(frame)
           linger()
@@ -362,6 +366,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
       const exchange = opening
       if (exchange === undefined) throw new Error('a frame has a header')
       const verdict = pipeline.request(connection, exchange, frame)
+      if (verdict.do !== 'pass') up.flush()
       const lateMs = lateness('requestMs', up.chunkAtMs())
       if (lateMs <= 0) return performRequest(verdict, exchange, frame)
       const gate = timerGate(lateMs, verdict)
@@ -396,6 +401,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
       const exchange = pending[0]
       if (exchange === undefined) throw new Error('an answer has a request')
       const verdict = pipeline.reply(connection, exchange, frame)
+      if (verdict.do !== 'pass') down.flush()
       const lateMs = lateness('replyMs', down.chunkAtMs())
       if (lateMs <= 0) return performReply(verdict, frame)
       return performReply({ do: 'wait', gate: timerGate(lateMs, verdict) }, frame)
@@ -426,7 +432,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
   }
   function afterDown(): void {
     if (closed) return
-    if (lingering && pending.length === 0 && !up.waiting()) {
+    if (lingering && pending.length === 0 && !detained) {
       closeBoth('fin', 'answers are in')
       return
     }

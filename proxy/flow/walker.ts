@@ -27,6 +27,8 @@ export interface WalkerHooks {
 export interface Walker {
   /** Takes the next bytes of the stream, with the time they came. While waiting, they are kept. */
   feed(chunk: Buffer, atMs: number): void
+  /** Inside `frame`: sends what came before this frame, so that it leaves before any effect. */
+  flush(): void
   /** Goes on after `wait`; the frame that waited has been dealt with by the caller. */
   resume(): void
   waiting(): boolean
@@ -56,6 +58,7 @@ export function createWalker(hooks: WalkerHooks): Walker {
   let waiting = false
   let opaque = false
   let stopped = false
+  let flushCurrent: () => void = () => undefined
 
   function keep(bytes: Buffer): void {
     kept.push({ bytes, atMs: chunkAtMs })
@@ -78,6 +81,7 @@ export function createWalker(hooks: WalkerHooks): Walker {
         hooks.write(flushed === 0 && at === end ? chunk : chunk.subarray(flushed, at))
       flushed = at
     }
+    flushCurrent = flush
     while (at < end) {
       if (stopped) return
       if (remaining > 0) {
@@ -211,6 +215,7 @@ export function createWalker(hooks: WalkerHooks): Walker {
       }
     },
     waiting: () => waiting,
+    flush: () => flushCurrent(),
     chunkAtMs: () => chunkAtMs,
     keptBytes: () => keptBytes,
     atBoundary: () => remaining === 0 && stash === undefined && !waiting,

@@ -1,0 +1,414 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  type Connection,
+  type Effect,
+  type Exchange,
+  openConnection,
+  type Pipeline,
+  type ReplyVerdict,
+  type RequestVerdict,
+} from '../../../proxy/flow/connection.ts'
+import { createGate } from '../../../proxy/flow/gate.ts'
+import { dial, type Listener, listen } from '../../../proxy/flow/sockets.ts'
+import { type FrameMode, gather, stream } from '../../../proxy/flow/walker.ts'
+import {
+  connect,
+  type Peer,
+  replyFrame,
+  requestFrame,
+  type Server,
+  startServer,
+} from './loopback.ts'
+
+interface Script {
+  requests: Map<number, RequestVerdict>
+  replies: Map<number, ReplyVerdict>
+  mode: FrameMode
+  silent: Set<number>
+}
+
+let broker: Server
+let proxy: Listener
+let script: Script
+let connections: Connection[]
+let closed: Array<{ cause: string; unanswered: number[] }>
+let failures: string[]
+let clientLeft: number
+let log: string[]
+let stalled: { toBroker: boolean; toClient: boolean } | undefined
+let closedListeners: Array<() => void>
+
+function effect(name: string): Effect {
+  return {
+    applied: (what) => void log.push(`${name} applied: ${what}`),
+    answered: (frame) => void log.push(`${name} answered ${frame.readInt32BE(0)}`),
+    discarded: () => void log.push(`${name} discarded`),
+  }
+}
+
+const pipeline: Pipeline = {
+  requestMode: () => script.mode,
+  openExchange: () => ({ ...opening }),
+  request: (_c, exchange) => script.requests.get(exchange.correlationId) ?? { do: 'pass' },
+  requestSeen: () => undefined,
+  replyMode: () => script.mode,
+  reply(_c, exchange, frame) {
+    const about = exchange.about as Effect | undefined
+    about?.answered(frame.subarray(4))
+    return script.replies.get(exchange.correlationId) ?? { do: 'pass' }
+  },
+  replySeen: () => undefined,
+  clientLeft: () => {
+    clientLeft += 1
+  },
+  closed: (_c, cause, unanswered) => {
+    closed.push({ cause, unanswered: unanswered.map(({ correlationId }) => correlationId) })
+    for (const listener of closedListeners) listener()
+  },
+  failed: (_c, code) => void failures.push(code),
+}
+let opening: Exchange
+
+beforeEach(async () => {
+  script = { requests: new Map(), replies: new Map(), mode: stream, silent: new Set() }
+  connections = []
+  closed = []
+  failures = []
+  clientLeft = 0
+  log = []
+  stalled = undefined
+  closedListeners = []
+  broker = await startServer()
+  let id = 0
+  proxy = await listen({ host: '127.0.0.1', port: 0 }, (client) => {
+    connections.push(
+      openConnection({
+        id: ++id,
+        plane: 'client',
+        node: 1,
+        instance: undefined,
+        client,
+        pipeline: {
+          ...pipeline,
+          requestMode(c, chunk, at, available) {
+            const correlationId = chunk.readInt32BE(at + 8)
+            opening = {
+              apiKey: 900,
+              version: 0,
+              correlationId,
+              replyMode: script.mode,
+              silent: script.silent.has(correlationId),
+            }
+            const verdict = script.requests.get(correlationId)
+            if (verdict !== undefined && 'effect' in verdict) opening.about = verdict.effect
+            return pipeline.requestMode(c, chunk, at, available)
+          },
+        },
+        dial: (connected) => dial({ host: '127.0.0.1', port: broker.port }, connected),
+        nowMs: () => performance.now(),
+        after: (delayMs, callback) => {
+          const timer = setTimeout(callback, delayMs)
+          return () => clearTimeout(timer)
+        },
+        stalled,
+      }),
+    )
+  })
+})
+
+afterEach(async () => {
+  for (const connection of connections) connection.cut('reset', 'test over')
+  broker.close()
+  await proxy.close()
+})
+
+async function pair(): Promise<{ client: Peer; server: Peer }> {
+  const client = await connect(proxy.address.port)
+  const server = await broker.next()
+  return { client, server }
+}
+
+const whenClosed = (): Promise<void> =>
+  new Promise((resolve) => {
+    if (closed.length > 0) resolve()
+    else closedListeners.push(resolve)
+  })
+
+describe('a connection that nobody hurts', () => {
+  it('passes pipelined requests and answers byte for byte', async () => {
+    const { client, server } = await pair()
+    const requests = Buffer.concat([1, 2, 3].map((n) => requestFrame(n, Buffer.alloc(n * 1000, n))))
+    client.send(requests)
+    expect(await server.bytes(requests.length)).toEqual(requests)
+    const replies = Buffer.concat([1, 2, 3].map((n) => replyFrame(n, Buffer.alloc(n * 777, n))))
+    server.send(replies)
+    expect(await client.bytes(replies.length)).toEqual(replies)
+  })
+
+  it('expects no answer to acks=0', async () => {
+    const { client, server } = await pair()
+    script.silent.add(1)
+    const requests = Buffer.concat([requestFrame(1), requestFrame(2)])
+    client.send(requests)
+    await server.bytes(requests.length)
+    server.send(replyFrame(2))
+    expect(await client.bytes(8)).toEqual(replyFrame(2))
+    expect(failures).toEqual([])
+  })
+
+  it('closes and reports when the broker answers what was not asked', async () => {
+    const { client, server } = await pair()
+    client.send(requestFrame(1))
+    await server.bytes(14)
+    server.send(replyFrame(5))
+    await client.gone
+    expect(failures).toEqual(['unexpected-answer'])
+    expect(closed[0]?.unanswered).toEqual([1])
+  })
+
+  it('lets the broker answer after the client has sent its last byte', async () => {
+    const { client, server } = await pair()
+    client.send(requestFrame(1))
+    client.socket.end()
+    await server.bytes(14)
+    await server.gone
+    server.send(replyFrame(1))
+    server.socket.end()
+    expect(await client.bytes(8)).toEqual(replyFrame(1))
+    expect(await client.gone).toBe('fin')
+  })
+
+  it('tells of requests without an answer when the broker dies', async () => {
+    const { client, server } = await pair()
+    client.send(Buffer.concat([requestFrame(1), requestFrame(2)]))
+    await server.bytes(28)
+    server.send(replyFrame(1))
+    await client.bytes(8)
+    server.socket.resetAndDestroy()
+    await client.gone
+    await whenClosed()
+    expect(closed[0]?.unanswered).toEqual([2])
+  })
+
+  it('makes a fast sender wait for a slow reader, and loses nothing', async () => {
+    const { client, server } = await pair()
+    server.socket.pause()
+    const body = Buffer.alloc(1_000_000, 7)
+    const count = 40
+    let accepted = 0
+    for (let n = 1; n <= count; n++) {
+      client.socket.write(requestFrame(n, body), () => {
+        accepted += 1
+      })
+    }
+    // The proxy itself keeps only a little: most of it stays with the sender until the reader reads.
+    await new Promise((resolve) =>
+      client.socket.once('drain', resolve).setTimeout(300, () => resolve(0)),
+    )
+    expect(accepted).toBeLessThan(count / 2)
+    server.socket.resume()
+    const total = count * (14 + body.length)
+    expect((await server.bytes(total)).length).toBe(total)
+  })
+})
+
+describe('verdicts on a request', () => {
+  beforeEach(() => {
+    script.mode = gather
+  })
+
+  it('lets made-up answers leave in the order of their requests', async () => {
+    const { client, server } = await pair()
+    script.requests.set(2, {
+      do: 'answer',
+      frame: replyFrame(2, Buffer.from('mine')),
+      effect: effect('a'),
+    })
+    client.send(Buffer.concat([requestFrame(1), requestFrame(2), requestFrame(3)]))
+    expect(await server.bytes(28)).toEqual(Buffer.concat([requestFrame(1), requestFrame(3)]))
+    expect(client.received().length).toBe(0)
+    server.send(replyFrame(1))
+    const both = Buffer.concat([replyFrame(1), replyFrame(2, Buffer.from('mine'))])
+    expect(await client.bytes(both.length)).toEqual(both)
+    server.send(replyFrame(3))
+    expect(await client.bytes(both.length + 8)).toEqual(Buffer.concat([both, replyFrame(3)]))
+  })
+
+  it('forwards nothing and answers nothing after a swallowed request', async () => {
+    const { client, server } = await pair()
+    script.requests.set(2, { do: 'swallow', effect: effect('drop'), forMs: 30 })
+    client.send(Buffer.concat([requestFrame(1), requestFrame(2), requestFrame(3)]))
+    expect(await server.bytes(14)).toEqual(requestFrame(1))
+    await client.gone
+    expect(server.received()).toEqual(requestFrame(1))
+    expect(client.received().length).toBe(0)
+    expect(log[0]).toContain('drop applied')
+  })
+
+  it('closes before the request: the broker has not seen it', async () => {
+    const { client, server } = await pair()
+    script.requests.set(1, { do: 'cut', forward: false, with: 'reset', effect: effect('cut') })
+    client.send(requestFrame(1))
+    expect(await client.gone).not.toBe('fin')
+    await server.gone
+    expect(server.received().length).toBe(0)
+  })
+
+  it('closes after the request: the broker has seen it, and its answer is recorded', async () => {
+    const { client, server } = await pair()
+    script.requests.set(1, { do: 'cut', forward: true, with: 'reset', effect: effect('cut') })
+    client.send(requestFrame(1))
+    await client.gone
+    expect(await server.bytes(14)).toEqual(requestFrame(1))
+    server.send(replyFrame(1))
+    await server.gone
+    expect(client.received().length).toBe(0)
+    expect(log).toContain('cut answered 1')
+  })
+
+  it('delivers a detached request after its client is gone, and records the answer', async () => {
+    const { client, server } = await pair()
+    const gate = createGate<undefined>()
+    script.requests.set(1, { do: 'detach', gate, effect: effect('late') })
+    client.send(requestFrame(1))
+    await client.gone
+    expect(server.received().length).toBe(0)
+    gate.open(undefined)
+    expect(await server.bytes(14)).toEqual(requestFrame(1))
+    server.send(replyFrame(1))
+    await server.gone
+    expect(log).toContain('late answered 1')
+  })
+
+  it('holds a message and what follows it, then lets both go on', async () => {
+    const { client, server } = await pair()
+    const gate = createGate<RequestVerdict>()
+    script.requests.set(1, { do: 'wait', gate, discardIfClientLeaves: true })
+    const sent = Buffer.concat([requestFrame(1), requestFrame(2)])
+    client.send(sent)
+    const other = await pair()
+    other.client.send(requestFrame(9))
+    expect(await other.server.bytes(14)).toEqual(requestFrame(9))
+    expect(server.received().length).toBe(0)
+    gate.open({ do: 'pass' })
+    expect(await server.bytes(28)).toEqual(sent)
+  })
+
+  it('discards a held request whose client has left', async () => {
+    const { client, server } = await pair()
+    const gate = createGate<RequestVerdict>()
+    script.requests.set(1, {
+      do: 'wait',
+      gate,
+      discardIfClientLeaves: true,
+      effect: effect('hold'),
+    })
+    client.send(requestFrame(1))
+    client.socket.end()
+    while (clientLeft === 0) await new Promise((resolve) => setImmediate(resolve))
+    gate.open({ do: 'pass' })
+    await server.gone
+    expect(server.received().length).toBe(0)
+    expect(log).toEqual(['hold discarded'])
+  })
+})
+
+describe('verdicts on a reply', () => {
+  beforeEach(() => {
+    script.mode = gather
+  })
+
+  it('answers nothing after a swallowed reply, while requests go on', async () => {
+    const { client, server } = await pair()
+    script.replies.set(1, { do: 'swallow', effect: effect('drop') })
+    client.send(requestFrame(1))
+    await server.bytes(14)
+    server.send(replyFrame(1))
+    while (log.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    client.send(requestFrame(2))
+    await server.bytes(28)
+    server.send(replyFrame(2))
+    client.socket.end()
+    await server.gone
+    expect(client.received().length).toBe(0)
+  })
+
+  it('cuts in the middle of a reply', async () => {
+    const { client, server } = await pair()
+    script.replies.set(1, { do: 'cut', part: 'some', with: 'reset', effect: effect('cut') })
+    client.send(requestFrame(1))
+    await server.bytes(14)
+    server.send(replyFrame(1, Buffer.alloc(100, 1)))
+    await client.gone
+    expect(client.received().length).toBeGreaterThan(4)
+    expect(client.received().length).toBeLessThan(108)
+  })
+
+  it('holds a reply, and answers keep their order behind it', async () => {
+    const { client, server } = await pair()
+    const gate = createGate<ReplyVerdict>()
+    script.replies.set(1, { do: 'wait', gate })
+    client.send(Buffer.concat([requestFrame(1), requestFrame(2)]))
+    await server.bytes(28)
+    server.send(Buffer.concat([replyFrame(1), replyFrame(2)]))
+    const other = await pair()
+    other.client.send(requestFrame(9))
+    await other.server.bytes(14)
+    other.server.send(replyFrame(9))
+    await other.client.bytes(8)
+    expect(client.received().length).toBe(0)
+    gate.open({ do: 'replace', frame: replyFrame(1, Buffer.from('new')) })
+    const expected = Buffer.concat([replyFrame(1, Buffer.from('new')), replyFrame(2)])
+    expect(await client.bytes(expected.length)).toEqual(expected)
+  })
+})
+
+describe('windows over a connection', () => {
+  it('keeps bytes while stalled and delivers them in order afterwards', async () => {
+    const { client, server } = await pair()
+    connections[0]?.stall({ toBroker: true, toClient: true })
+    client.send(requestFrame(1))
+    client.send(requestFrame(2))
+    const other = await pair()
+    other.client.send(requestFrame(9))
+    await other.server.bytes(14)
+    expect(server.received().length).toBe(0)
+    connections[0]?.unstall()
+    expect(await server.bytes(28)).toEqual(Buffer.concat([requestFrame(1), requestFrame(2)]))
+    server.send(replyFrame(1))
+    expect(await client.bytes(8)).toEqual(replyFrame(1))
+  })
+
+  it('dials only when the partition ends', async () => {
+    stalled = { toBroker: true, toClient: true }
+    const client = await connect(proxy.address.port)
+    client.send(requestFrame(1))
+    while (connections.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    connections[0]?.unstall()
+    const server = await broker.next()
+    expect(await server.bytes(14)).toEqual(requestFrame(1))
+  })
+
+  it('delays every message by its own arrival, not one after the other', async () => {
+    const { client, server } = await pair()
+    const connection = connections[0]
+    if (connection === undefined) throw new Error('there is a connection')
+    connection.slow = { requestMs: 60, replyMs: 0, jitterMs: 0, random: () => 0 }
+    const startedMs = performance.now()
+    client.send(Buffer.concat([1, 2, 3, 4, 5].map((n) => requestFrame(n))))
+    await server.bytes(70)
+    const tookMs = performance.now() - startedMs
+    expect(tookMs).toBeGreaterThanOrEqual(59)
+    expect(tookMs).toBeLessThan(5 * 60)
+  })
+
+  it('throws bytes away in a black hole and is torn', async () => {
+    const { client, server } = await pair()
+    const connection = connections[0]
+    if (connection === undefined) throw new Error('there is a connection')
+    connection.block = { toBroker: true, toClient: false }
+    client.send(requestFrame(1))
+    while (!connection.torn) await new Promise((resolve) => setImmediate(resolve))
+    expect(server.received().length).toBe(0)
+  })
+})
