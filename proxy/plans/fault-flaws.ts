@@ -17,21 +17,26 @@ const capabilities: Record<ClusterKind, readonly Capability[]> = {
   external: [],
 }
 
-/** What the checks of one fault look at beside the fault itself. */
-interface Surroundings {
+/** Where the faults are to work; what is undefined only the place itself knows. */
+export interface Surroundings {
   cluster: ClusterKind
-  /** Highest node id; undefined where only the cluster itself knows. */
+  /** Highest node id. */
   nodes: number | undefined
-  instances: number
-  topics: readonly string[]
-  names: readonly string[]
+  instances: number | undefined
+  topics: readonly string[] | undefined
 }
 
+type Around = Surroundings & { names: readonly string[] }
+
 /** `isSound(i)` says whether the schema had nothing against fault i: only those can be looked at here. */
-export function faultFlaws(document: PlanDocument, isSound: (index: number) => boolean): Flaw[] {
+export function faultFlaws(
+  document: PlanDocument,
+  isSound: (index: number) => boolean,
+  surroundings: Surroundings,
+): Flaw[] {
   const entries = document.faults ?? []
   const names = entries.map((entry, index) => entryName(entry) ?? `fault ${index + 1}`)
-  const around = surroundings(document, names)
+  const around = { ...surroundings, names }
   const sound = entries.flatMap((entry, index) =>
     isSound(index) ? [{ fault: namedFault(entry), index }] : [],
   )
@@ -46,16 +51,26 @@ export function faultFlaws(document: PlanDocument, isSound: (index: number) => b
   ]
 }
 
-function surroundings(document: PlanDocument, names: readonly string[]): Surroundings {
+export function surroundingsOfRun(document: PlanDocument): Surroundings {
   const { cluster, workload } = document
-  const kind = cluster?.external !== undefined ? 'external' : 'embedded'
   const { input, outputs } = topicsOf(document)
+  const isExternal = cluster?.external !== undefined
   return {
-    cluster: cluster?.docker !== undefined ? 'docker' : kind,
-    nodes: kind === 'external' ? undefined : (cluster?.embedded?.brokers ?? brokersDefault),
+    cluster: isExternal ? 'external' : cluster?.docker !== undefined ? 'docker' : 'embedded',
+    nodes: isExternal ? undefined : (cluster?.embedded?.brokers ?? brokersDefault),
     instances: workload.copier?.instances ?? workload.command?.instances ?? instancesDefault,
     topics: [input, ...outputs].flatMap(({ alias, name }) => [alias, name]),
-    names,
+  }
+}
+
+/** The proxy alone stands in front of a cluster that others run, with clients that others start. */
+export function surroundingsAlone({ topics }: PlanDocument): Surroundings {
+  const known = topics === undefined ? undefined : topicsOf({ topics })
+  return {
+    cluster: 'external',
+    nodes: undefined,
+    instances: undefined,
+    topics: known && [known.input, ...known.outputs].flatMap(({ alias, name }) => [alias, name]),
   }
 }
 
@@ -89,7 +104,7 @@ function circles(faults: readonly { fault: FaultSpec; index: number }[]): Flaw[]
   })
 }
 
-function triggerFlaws({ when }: FaultSpec, index: number, around: Surroundings): Flaw[] {
+function triggerFlaws({ when }: FaultSpec, index: number, around: Around): Flaw[] {
   const path = ['faults', index, 'when']
   // Whether APIs and error codes exist has been seen to by the schema, which lists them.
   const known = () => true
@@ -115,12 +130,12 @@ function triggerFlaws({ when }: FaultSpec, index: number, around: Surroundings):
 }
 
 /** Places of a trigger that this plan's cluster and workload do not have: it could never fire. */
-function placeFlaws(when: Trigger, path: PlanPath, around: Surroundings): Flaw[] {
+function placeFlaws(when: Trigger, path: PlanPath, around: Around): Flaw[] {
   const flaws: Flaw[] = []
   for (const key of ['broker', 'source', 'target'] as const) {
     flaws.push(...nodeFlaws(when[key], [...path, key], around))
   }
-  if (typeof when.instance === 'number' && when.instance >= around.instances) {
+  if (typeof when.instance === 'number' && when.instance >= (around.instances ?? Infinity)) {
     flaws.push({
       path: [...path, 'instance'],
       at: 'value',
@@ -139,19 +154,25 @@ function placeFlaws(when: Trigger, path: PlanPath, around: Surroundings): Flaw[]
   return flaws
 }
 
-function nodeFlaws(node: unknown, path: PlanPath, { nodes }: Surroundings): Flaw[] {
+function nodeFlaws(node: unknown, path: PlanPath, { nodes }: Around): Flaw[] {
   if (typeof node !== 'number' || nodes === undefined || (node >= 1 && node <= nodes)) return []
   return [{ path, at: 'value', message: `there is no broker ${node}: they are 1 to ${nodes}` }]
 }
 
 /** Kafka's own topics and globs pass; any other name must be one of the plan's. */
-function topicFlaws(topic: string, path: PlanPath, { topics }: Surroundings): Flaw[] {
-  if (topic.startsWith('__') || /[*?]/.test(topic) || topics.includes(topic)) return []
+function topicFlaws(topic: string, path: PlanPath, { topics }: Around): Flaw[] {
+  if (
+    topics === undefined ||
+    topic.startsWith('__') ||
+    /[*?]/.test(topic) ||
+    topics.includes(topic)
+  )
+    return []
   const allowed = [...new Set(topics)]
   return [{ path, at: 'value', message: `unknown topic "${topic}"`, given: topic, allowed }]
 }
 
-function kindFlaws(fault: FaultSpec, index: number, around: Surroundings): Flaw[] {
+function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
   const [name, given] = Object.entries(fault.inject)[0] ?? ['', undefined]
   const kind = faultKindNamed(name)
   if (kind === undefined) throw new Error(`the schema lets only registered kinds through: ${name}`)
@@ -200,12 +221,12 @@ function idleKeyFlaws(kind: FaultKind, params: never, fault: FaultSpec, index: n
   return flaws
 }
 
-function scopeFlaws(fault: FaultSpec, index: number, around: Surroundings): Flaw[] {
+function scopeFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
   return selectorFlaws(fault.on, ['faults', index, 'on'], around)
 }
 
 /** Broker selectors wherever they stand within a value: node ids and topics that the plan does not have. */
-function selectorFlaws(value: unknown, path: PlanPath, around: Surroundings): Flaw[] {
+function selectorFlaws(value: unknown, path: PlanPath, around: Around): Flaw[] {
   if (Array.isArray(value)) {
     return value.flatMap((item, index) => selectorFlaws(item, [...path, index], around))
   }
@@ -217,11 +238,11 @@ function selectorFlaws(value: unknown, path: PlanPath, around: Surroundings): Fl
   )
 }
 
-function brokerFlaws(selector: BrokerSelector, path: PlanPath, around: Surroundings): Flaw[] {
+function brokerFlaws(selector: BrokerSelector, path: PlanPath, around: Around): Flaw[] {
   if (typeof selector === 'number') return nodeFlaws(selector, path, around)
   if (typeof selector === 'string' || 'coordinator-of' in selector) return []
   if ('not' in selector) return brokerFlaws(selector.not, [...path, 'not'], around)
   const named = selector['leader-of']
-  const topic = around.topics.includes(named) ? named : named.replace(/-[0-9]+$/, '')
+  const topic = around.topics?.includes(named) === true ? named : named.replace(/-[0-9]+$/, '')
   return topicFlaws(topic, [...path, 'leader-of'], around)
 }

@@ -1,9 +1,19 @@
 // The names that Kafka itself gives: APIs and error codes. The schema of a plan names them by title only;
 // here they become the list of what there is, for the reader and for editors alike.
+import { allApis } from '../protocol/codec.ts'
+import { errorNames } from '../protocol/error-codes.ts'
 
 export interface KafkaNames {
   apis: readonly string[]
   errors: readonly string[]
+}
+
+/** All that our release of the protocol knows. */
+export const kafkaNames: KafkaNames = {
+  apis: allApis()
+    .map(({ name }) => name)
+    .sort(),
+  errors: errorNames,
 }
 
 type Schema = Record<string, unknown>

@@ -44,8 +44,10 @@ function topicFlaws(document: PlanDocument): Flaw[] {
   })
 }
 
-function copierFlaws({ workload }: PlanDocument): Flaw[] {
-  const { copier } = workload
+function copierFlaws(document: PlanDocument): Flaw[] {
+  // The proxy alone has no workload, whatever the type of a whole plan says.
+  const workload: PlanDocument['workload'] | undefined = document.workload
+  const copier = workload?.copier
   const flaws: Flaw[] = []
   if (copier?.client === 'kafkajs') {
     for (const key of ['client-version', 'group-protocol'] as const) {

@@ -4,6 +4,8 @@ import type { FaultSpec } from '../faults/fault.ts'
 import { durationMs, recordsPerSecond, share } from '../faults/vocabulary.ts'
 import type { FindingKind, Mistake, PlanDocument } from './plan-schema.ts'
 
+/** Of a plan that names none, where the caller gives none either. */
+export const seedDefault = 1
 export const kafkaVersionDefault = '4.3.1'
 export const brokersDefault = 3
 export const partitionsDefault = 3
@@ -120,9 +122,19 @@ export interface Plan {
   text: string
 }
 
+/** What the proxy needs of a plan when it stands alone. */
+export interface ProxyPlan {
+  seed: number
+  advertise: Record<string, number>
+  topicAliases: Record<string, string>
+  faults: FaultSpec[]
+}
+
 /** Names that triggers and selectors may use for topics, with the real names. */
-export function topicAliases(plan: Plan): Record<string, string> {
-  const topics = [plan.topics.input, ...plan.topics.outputs]
+export function topicAliases({
+  topics: { input, outputs },
+}: Pick<Plan, 'topics'>): Record<string, string> {
+  const topics = [input, ...outputs]
   return Object.fromEntries(topics.map(({ alias, name }) => [alias, name]))
 }
 
@@ -140,15 +152,12 @@ export function namedFault(fault: NonNullable<PlanDocument['faults']>[number]): 
 }
 
 /** Turns a valid document into a plan. */
-export function planOf(
-  document: PlanDocument,
-  place: { file: string; text: string; seedDefault: number },
-): Plan {
+export function planOf(document: PlanDocument, place: { file: string; text: string }): Plan {
   const topics = topicsOf(document)
   return {
     name: document.name,
     asks: document.asks ?? '',
-    seed: document.seed ?? place.seedDefault,
+    seed: document.seed ?? seedDefault,
     cluster: clusterOf(document),
     advertise: document.advertise ?? {},
     topics,
@@ -158,8 +167,17 @@ export function planOf(
     declaredFailures: document['declared-failures'] ?? 'must-be-there',
     faults: (document.faults ?? []).map(namedFault),
     expect: expectOf(document),
-    file: place.file,
-    text: place.text,
+    ...place,
+  }
+}
+
+/** Turns a valid document, of which the proxy alone was asked, into what it needs. */
+export function proxyPlanOf(document: PlanDocument): ProxyPlan {
+  return {
+    seed: document.seed ?? seedDefault,
+    advertise: document.advertise ?? {},
+    topicAliases: topicAliases({ topics: topicsOf(document) }),
+    faults: (document.faults ?? []).map(namedFault),
   }
 }
 
@@ -178,7 +196,7 @@ function clusterOf({ cluster }: PlanDocument): ClusterPlan {
 
 type WrittenTopic = NonNullable<NonNullable<PlanDocument['topics']>['input']>
 
-export function topicsOf({ topics }: PlanDocument): Plan['topics'] {
+export function topicsOf({ topics }: Pick<PlanDocument, 'topics'>): Plan['topics'] {
   const topic = (alias: string, written: WrittenTopic = {}): TopicPlan => ({
     alias,
     name: written.name ?? alias,

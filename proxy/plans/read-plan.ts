@@ -1,10 +1,10 @@
 // YAML text -> Plan, or every problem with its place. Nothing else reads plans: the command line, the REST
 // interface and the tests all come through here.
-import { faultFlaws } from './fault-flaws.ts'
-import { type KafkaNames, withKafkaNames } from './kafka-names.ts'
+import { faultFlaws, surroundingsAlone, surroundingsOfRun } from './fault-flaws.ts'
+import { type KafkaNames, kafkaNames, withKafkaNames } from './kafka-names.ts'
 import { notYetFlaws, withNotYet } from './not-yet.ts'
 import { resolveOverride } from './overrides.ts'
-import { type Plan, planOf } from './plan.ts'
+import { type Plan, type ProxyPlan, planOf, proxyPlanOf } from './plan.ts'
 import { planFlaws } from './plan-flaws.ts'
 import { type PlanDocument, PlanSchema } from './plan-schema.ts'
 import {
@@ -24,13 +24,13 @@ export interface ReadOptions {
   set?: readonly string[]
   /** `embedded`, `docker` or `HOST:PORT,…`: another cluster than the plan's. */
   cluster?: string
-  /** Used when the plan names no seed. */
+  /** Used when the plan names no seed; it is then written into the plan's text. */
   seedDefault?: number
-  /** Where names of APIs and error codes come from. */
-  names: KafkaNames
+  /** Names of APIs and error codes; default: all that Kafka has. */
+  names?: KafkaNames
 }
 
-export type ReadResult = { plan: Plan } | { problems: PlanProblem[] }
+export type ReadResult<Read = Plan> = { plan: Read } | { problems: PlanProblem[] }
 
 const schemas = new WeakMap<KafkaNames, Record<string, unknown>>()
 
@@ -44,20 +44,57 @@ export function planSchema(names: KafkaNames): Record<string, unknown> {
   return schema
 }
 
-export function readPlan(text: string, file: string, options: ReadOptions): ReadResult {
-  const schema = planSchema(options.names)
+/** The schema as editors want it: the draft that all of their servers read. */
+export function editorSchema(names: KafkaNames): Record<string, unknown> {
+  return { $schema: 'http://json-schema.org/draft-07/schema#', ...planSchema(names) }
+}
+
+/** The same for the proxy alone, which has no workload and no load: nothing must be there. */
+function proxySchema(names: KafkaNames): Record<string, unknown> {
+  return { ...planSchema(names), required: [] }
+}
+
+/** Reads a plan that is to be run. */
+export function readPlan(text: string, file: string, options: ReadOptions = {}): ReadResult {
+  const schema = planSchema(options.names ?? kafkaNames)
+  const read = readDocument(text, file, { ...options, schema, alone: false })
+  if ('problems' in read) return read
+  return { plan: planOf(read.document, { file, text: read.text }) }
+}
+
+/** Reads the parts of a plan that the proxy needs when it stands alone in front of a cluster. */
+export function readProxyPlan(
+  text: string,
+  file: string,
+  options: ReadOptions = {},
+): ReadResult<ProxyPlan> {
+  const schema = proxySchema(options.names ?? kafkaNames)
+  const read = readDocument(text, file, { ...options, schema, alone: true })
+  if ('problems' in read) return read
+  return { plan: proxyPlanOf(read.document) }
+}
+
+function readDocument(
+  text: string,
+  file: string,
+  options: ReadOptions & { schema: Record<string, unknown>; alone: boolean },
+): { document: PlanDocument; text: string } | { problems: PlanProblem[] } {
+  const { schema, alone } = options
   const read = readSource(text, file)
   if ('problems' in read) return read
   const { source } = read
-  const flags = [...(options.set ?? []), ...clusterFlag(source, options.cluster)]
+  const flags = [
+    ...(options.set ?? []),
+    ...clusterFlag(source, options.cluster),
+    ...seedFlag(source, options),
+  ]
   const wrongFlags = applyOverrides(source, flags, schema)
   if (wrongFlags.length > 0) return { problems: wrongFlags }
   const result = sourceData(source)
   if ('problems' in result) return result
-  const flaws = flawsOf(result.data, schema)
+  const flaws = flawsOf(result.data, schema, alone)
   if (flaws.length > 0) return { problems: placeFlaws(source, flaws) }
-  const place = { file, text: sourceText(source), seedDefault: options.seedDefault ?? 1 }
-  return { plan: planOf(result.data as PlanDocument, place) }
+  return { document: result.data as PlanDocument, text: sourceText(source) }
 }
 
 /** The other cluster as an override; nothing when the plan has one of that kind already. */
@@ -67,6 +104,11 @@ function clusterFlag(source: PlanSource, cluster: string | undefined): string[] 
     return [`cluster={external: {bootstrap: ${JSON.stringify(cluster.split(','))}}}`]
   }
   return hasKey(source, ['cluster', cluster]) ? [] : [`cluster={${cluster}: {}}`]
+}
+
+function seedFlag(source: PlanSource, { seedDefault, set }: ReadOptions): string[] {
+  const isGiven = hasKey(source, ['seed']) || set?.some((flag) => flag.startsWith('seed='))
+  return seedDefault === undefined || isGiven === true ? [] : [`seed=${seedDefault}`]
 }
 
 function applyOverrides(
@@ -95,17 +137,18 @@ function flagProblem(text: string, message: string): PlanProblem {
   }
 }
 
-function flawsOf(data: unknown, schema: Record<string, unknown>): Flaw[] {
+function flawsOf(data: unknown, schema: Record<string, unknown>, alone: boolean): Flaw[] {
   const byShape = schemaFlaws(schema, data).map(withNotYet)
   const topLevelSound = byShape.every(({ path }) => path[0] === 'faults' && path.length > 1)
   // The other checks trust the shape; a wrong fault does not keep us from looking at the others.
   if (!topLevelSound) return byShape
   const document = data as PlanDocument
   const isSound = (index: number) => !byShape.some(({ path }) => path[1] === index)
+  const around = alone ? surroundingsAlone(document) : surroundingsOfRun(document)
   return [
     ...byShape,
     ...notYetFlaws(document),
     ...planFlaws(document),
-    ...faultFlaws(document, isSound),
+    ...faultFlaws(document, isSound, around),
   ]
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type Plan, topicAliases } from '../../../proxy/plans/plan.ts'
 import { aliasesMax, planBytesMax } from '../../../proxy/plans/plan-source.ts'
 import { type PlanProblem, problemText } from '../../../proxy/plans/problem.ts'
-import { type ReadOptions, readPlan } from '../../../proxy/plans/read-plan.ts'
+import { type ReadOptions, readPlan, readProxyPlan } from '../../../proxy/plans/read-plan.ts'
 import { names } from './names.ts'
 
 const head = `name: trial
@@ -32,10 +32,10 @@ const withFault = (fault: string) => `${head}faults:\n  - ${fault}\n`
 
 describe('what a plan means', () => {
   it('fills in every default', () => {
-    expect(planOf(head, { seedDefault: 99 })).toEqual({
+    expect(planOf(head)).toEqual({
       name: 'trial',
       asks: '',
-      seed: 99,
+      seed: 1,
       cluster: { kind: 'embedded', version: '4.3.1', brokers: 3, features: {}, config: {} },
       advertise: {},
       topics: {
@@ -59,6 +59,14 @@ describe('what a plan means', () => {
       file: 'trial.yaml',
       text: head,
     })
+  })
+
+  it('takes the seed that is given when it has none, and writes it into its text', () => {
+    const plan = planOf(head, { seedDefault: 99 })
+    expect(plan.seed).toBe(99)
+    expect(planOf(plan.text).seed).toBe(99)
+    expect(planOf(`${head}seed: 5`, { seedDefault: 99 }).seed).toBe(5)
+    expect(planOf(head, { seedDefault: 99, set: ['seed=6'] }).seed).toBe(6)
   })
 
   it('resolves units', () => {
@@ -467,6 +475,48 @@ faults:
     ['load.recrods=1', 'unknown key "recrods"'],
   ])('refuses %s', (flag, message) => {
     expect(problemOf(text, { set: [flag] })).toMatchObject({ file: '--set', message })
+  })
+})
+
+describe('the proxy alone', () => {
+  function proxyProblems(text: string): string[] {
+    const result = readProxyPlan(text, 'rules.yaml', { names })
+    return 'problems' in result ? result.problems.map(({ message }) => message) : []
+  }
+
+  it('needs no workload and no load, and takes what concerns it', () => {
+    const text = `advertise: { transaction.version: 1 }
+topics: { output: { name: payments } }
+faults: [{ when: { request: Produce, topic: output }, inject: { drop: request } }]
+`
+    expect(readProxyPlan(text, 'rules.yaml', { names, seedDefault: 3 })).toEqual({
+      plan: {
+        seed: 3,
+        advertise: { 'transaction.version': 1 },
+        topicAliases: { input: 'input', output: 'payments' },
+        faults: [
+          {
+            name: 'drop',
+            when: { request: 'Produce', topic: 'output' },
+            inject: { drop: 'request' },
+          },
+        ],
+      },
+    })
+  })
+
+  it('does not know the topics and brokers of a cluster that others run', () => {
+    const fault =
+      '{ when: { request: Produce, topic: any, broker: 1001 }, inject: { drop: request } }'
+    expect(proxyProblems(`faults: [${fault}]`)).toEqual([])
+  })
+
+  it('cannot kill what others run', () => {
+    const fault =
+      '{ when: { reply: EndTxn }, inject: { coordinator-crash: { how: process } }, for: 1s }'
+    expect(proxyProblems(`faults: [${fault}]`)).toEqual([
+      'needs to kill a broker, which is not possible on an external cluster',
+    ])
   })
 })
 
