@@ -1,0 +1,82 @@
+// npm run bench [-- --quick] [--save] [--no-broker]: how fast and how dear the proxy is, beside no proxy and Toxiproxy.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { packageRoot, packageVersion } from '../gauntlet/entry.ts'
+import { idleBytesMax } from './bars.ts'
+import { figuresOf, loads, medianFigures, type Round, ratiosTo } from './figures.ts'
+import { startGenerator } from './generator-client.ts'
+import { type IdleMemory, measureIdleConnections } from './idle-connections.ts'
+import { loadCostLines, megabytes, missedLines, tableLines } from './report.ts'
+import { type Pace, playRounds, writeMessages } from './rounds.ts'
+import { buildToxiproxy, toxiproxyVersion } from './toxiproxy.ts'
+
+const thorough: Pace = { rounds: 5, warmMs: 400, measureMs: 2_000 }
+const quick: Pace = { rounds: 3, warmMs: 150, measureMs: 500 }
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+    'no-broker': { type: 'boolean', default: false },
+  },
+})
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+const progress = (line: string): void => void process.stderr.write(`${line}\n`)
+
+async function save(rounds: readonly Round[], memory: IdleMemory): Promise<string> {
+  const at = new Date().toISOString()
+  const folder = join(packageRoot(), 'bench', 'results')
+  await mkdir(folder, { recursive: true })
+  const file = join(folder, `${at.slice(0, 10)}.json`)
+  const results = loads.map((load) => ({
+    load,
+    ways: Object.fromEntries(
+      [...(rounds[0]?.get(load.name)?.keys() ?? [])].map((way) => [
+        way,
+        {
+          median: medianFigures(figuresOf(rounds, load.name, way)),
+          toToxiproxy: ratiosTo(rounds, load.name, { way, base: 'toxiproxy' }),
+          rounds: figuresOf(rounds, load.name, way),
+        },
+      ]),
+    ),
+  }))
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
+  const text = { at, version: packageVersion(), machine, toxiproxyVersion, results, memory }
+  await writeFile(file, `${JSON.stringify(text, undefined, 2)}\n`)
+  return file
+}
+
+async function bench(): Promise<void> {
+  if (process.platform !== 'linux') {
+    throw new Error('the bench reads CPU time from /proc, so it runs on Linux only')
+  }
+  const pace = options.quick ? quick : thorough
+  const toxiproxy = await buildToxiproxy(progress)
+  const messages = await writeMessages()
+  const generator = await startGenerator()
+  try {
+    const rounds = await playRounds({ generator, messages, toxiproxy, say: progress }, pace)
+    print(`Median of ${pace.rounds} rounds; × is the ratio to Toxiproxy ${toxiproxyVersion}.`)
+    for (const line of tableLines(rounds)) print(line)
+    for (const line of loadCostLines(rounds)) print(line)
+    progress('idle connections')
+    const memory = await measureIdleConnections({ generator, messages })
+    print(
+      `${memory.connections} idle connections: ${megabytes(memory.bytesWith)} resident, ` +
+        `${megabytes(memory.bytesBefore)} before them (bar ${megabytes(idleBytesMax)})`,
+    )
+    const missed = missedLines(rounds, memory)
+    print(missed.length === 0 ? 'Every bar is met.' : `Bars missed (${missed.length}):`)
+    for (const line of missed) print(`  ${line}`)
+    if (options.save) print(`written to ${await save(rounds, memory)}`)
+  } finally {
+    await generator.stop()
+    await messages.remove()
+  }
+}
+
+await bench()

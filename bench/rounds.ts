@@ -1,0 +1,156 @@
+// Plays the loads over every way, round after round, so that what else the machine does hits all alike.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { entryFile } from '../gauntlet/entry.ts'
+import { type Figures, type Load, loads, type Round, type Way } from './figures.ts'
+import type { Generator } from './generator-client.ts'
+import { cpuSeconds, type MeasuredProcess, startListening } from './measured-process.ts'
+import { produceAnswer, produceRequest } from './produce-frame.ts'
+import { startToxiproxy } from './toxiproxy.ts'
+
+export interface Pace {
+  rounds: number
+  warmMs: number
+  measureMs: number
+}
+
+const bytesPerGb = 1e9
+const usPerSecond = 1e6
+
+/** The files that the generator sends and the peer answers from. */
+export interface Messages {
+  answerFile: string
+  answerBytes: number
+  requestFile(load: Load, transactional: boolean): string
+  remove(): Promise<void>
+}
+
+export async function writeMessages(): Promise<Messages> {
+  const folder = await mkdtemp(join(tmpdir(), 'eos-gauntlet-bench-'))
+  const answer = produceAnswer()
+  const answerFile = join(folder, 'answer')
+  await writeFile(answerFile, answer)
+  const requestFile = (load: Load, transactional: boolean): string =>
+    join(folder, `request-${load.frameBytes}${transactional ? '-transactional' : ''}`)
+  for (const load of loads) {
+    for (const transactional of [false, true]) {
+      const frame = produceRequest(load.frameBytes, transactional)
+      await writeFile(requestFile(load, transactional), frame)
+    }
+  }
+  return {
+    answerFile,
+    answerBytes: answer.length,
+    requestFile,
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+export const startPeer = (messages: Messages): Promise<MeasuredProcess> =>
+  startListening(entryFile('bench/peer.js'), [messages.answerFile])
+
+export const startOurProxy = (
+  upstreamPort: number,
+  rules: 'idle' | 'armed' | 'armed-produce',
+  nodeFlags?: readonly string[],
+): Promise<MeasuredProcess> =>
+  startListening(entryFile('bench/proxy-process.js'), [String(upstreamPort), rules], nodeFlags)
+
+interface OpenWay {
+  way: Way
+  port: number
+  proxy: MeasuredProcess | undefined
+}
+
+async function measure(
+  parts: { generator: Generator; peer: MeasuredProcess; messages: Messages },
+  open: OpenWay,
+  load: Load,
+  pace: Pace,
+): Promise<Figures> {
+  const { generator, peer, messages } = parts
+  const pids = { proxy: open.proxy?.pid, peer: peer.pid, generator: generator.pid }
+  const spent = { proxy: 0, peer: 0, generator: 0 }
+  const result = await generator.load(
+    {
+      port: open.port,
+      // Without a rule only transactions are followed: the idle proxy shows what it costs to do nothing.
+      requestFile: messages.requestFile(load, open.way !== 'idle'),
+      answerBytes: messages.answerBytes,
+      depth: load.depth,
+      warmMs: pace.warmMs,
+      measureMs: pace.measureMs,
+    },
+    (at) => {
+      const sign = at === 'begin' ? -1 : 1
+      for (const who of ['proxy', 'peer', 'generator'] as const) {
+        const pid = pids[who]
+        if (pid !== undefined) spent[who] += sign * cpuSeconds(pid)
+      }
+    },
+  )
+  const usPerRequest = (seconds: number): number => (seconds * usPerSecond) / result.requests
+  return {
+    requestsPerSecond: result.requests / result.seconds,
+    p50Us: result.p50Us,
+    p99Us: result.p99Us,
+    ...(open.proxy === undefined
+      ? {}
+      : {
+          cpuUsPerRequest: usPerRequest(spent.proxy),
+          cpuSecondsPerGb: (spent.proxy * bytesPerGb) / (result.requests * load.frameBytes),
+        }),
+    peerCpuUsPerRequest: usPerRequest(spent.peer),
+    generatorCpuUsPerRequest: usPerRequest(spent.generator),
+  }
+}
+
+export async function playRounds(
+  parts: {
+    generator: Generator
+    messages: Messages
+    toxiproxy: string | undefined
+    say: (line: string) => void
+  },
+  pace: Pace,
+): Promise<Round[]> {
+  const { generator, messages, say } = parts
+  const running: MeasuredProcess[] = []
+  const started = async (process: Promise<MeasuredProcess>): Promise<MeasuredProcess> => {
+    const it = await process
+    running.push(it)
+    return it
+  }
+  try {
+    const peer = await started(startPeer(messages))
+    const ways: OpenWay[] = [{ way: 'bare', port: peer.port, proxy: undefined }]
+    const through = async (way: Way, process: Promise<MeasuredProcess>): Promise<void> => {
+      const proxy = await started(process)
+      ways.push({ way, port: proxy.port, proxy })
+    }
+    if (parts.toxiproxy !== undefined) {
+      await through('toxiproxy', startToxiproxy(parts.toxiproxy, peer.port))
+    }
+    for (const rules of ['idle', 'armed', 'armed-produce'] as const) {
+      await through(rules, startOurProxy(peer.port, rules))
+    }
+    const rounds: Round[] = []
+    // The round before the first warms all programs up and is not counted.
+    for (let number = 0; number <= pace.rounds; number++) {
+      say(number === 0 ? 'warming up' : `round ${number} of ${pace.rounds}`)
+      const round: Round = new Map()
+      for (const load of loads) {
+        const figures = new Map<Way, Figures>()
+        for (const way of ways) {
+          figures.set(way.way, await measure({ generator, peer, messages }, way, load, pace))
+        }
+        round.set(load.name, figures)
+      }
+      if (number > 0) rounds.push(round)
+    }
+    return rounds
+  } finally {
+    await Promise.all(running.map((process) => process.stop()))
+  }
+}
