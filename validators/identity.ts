@@ -201,3 +201,36 @@ function createFingerprintTable(): FingerprintTable {
     bytes: () => chunks.length * chunkIds * 8 + table.length * 4,
   }
 }
+
+/** A number up to 2^32 - 1 for each slot; 0 where none was set. Four bytes per id. */
+export interface SlotNumbers {
+  get(slot: Slot): number
+  set(slot: Slot, number: number): void
+}
+
+export function createSlotNumbers(): SlotNumbers {
+  const segments: Array<Array<Uint32Array | undefined> | undefined> = []
+  return {
+    get(slot) {
+      const index = slot >>> 0
+      const pages = segments[Math.floor(slot / slotsPerSegment)]
+      return pages?.[Math.floor(index / idsPerPage)]?.[index % idsPerPage] ?? 0
+    },
+    set(slot, number) {
+      const segment = Math.floor(slot / slotsPerSegment)
+      const index = slot >>> 0
+      let pages = segments[segment]
+      if (pages === undefined) {
+        pages = []
+        segments[segment] = pages
+      }
+      const place = Math.floor(index / idsPerPage)
+      let page = pages[place]
+      if (page === undefined) {
+        page = new Uint32Array(idsPerPage)
+        pages[place] = page
+      }
+      page[index % idsPerPage] = number
+    },
+  }
+}
