@@ -156,9 +156,14 @@ export function encodeResponse(apiKey: number, version: number, message: Message
  * The version in which an answer is laid out: that of its request, except that a broker that does not know
  * the version of an ApiVersions request answers error 35 in version 0.
  */
-export function responseVersion(apiKey: number, version: number, body: Buffer): number {
+export function responseVersion(
+  apiKey: number,
+  version: number,
+  frame: Buffer,
+  bodyOffset = 0,
+): number {
   if (apiKey !== apiVersionsKey) return version
-  return readInt16(cursorOver(body)) === unsupportedVersion ? 0 : version
+  return readInt16(cursorOver(frame, bodyOffset)) === unsupportedVersion ? 0 : version
 }
 
 export function defaultRequest(apiKey: number, version: number): Message {

@@ -1,0 +1,340 @@
+// Record batches (magic 2), the content of Produce and Fetch and of the log itself: their headers as plain
+// numbers, their records, the markers that end transactions; and building batches, for tests and faults.
+// The checksum covers everything from the attributes on, so offsets can be changed without a new one, and
+// producer ids, epochs and sequences cannot.
+import { crc32c } from '@node-rs/crc32'
+import { ProtocolError } from './bytes.ts'
+import { type Compression, compress, compressionNames, decompress } from './compression.ts'
+
+export const batchHeaderBytes = 61
+
+const at = {
+  batchLength: 8,
+  partitionLeaderEpoch: 12,
+  magic: 16,
+  crc: 17,
+  attributes: 21,
+  lastOffsetDelta: 23,
+  baseTimestamp: 27,
+  maxTimestamp: 35,
+  producerId: 43,
+  producerEpoch: 51,
+  baseSequence: 53,
+  recordCount: 57,
+} as const
+/** Base offset and batch length, which the batch length does not count. */
+const uncountedBytes = 12
+const recordBytesMin = 7
+const transactionalBit = 0x10
+const controlBit = 0x20
+const logAppendTimeBit = 0x08
+const deleteHorizonBit = 0x40
+
+export interface BatchHeader {
+  /** The whole batch, a view; shorter than it claims when `truncated`. */
+  bytes: Buffer
+  /** The last batch of a Fetch answer may be cut off: its header is right, its records are not all there. */
+  truncated: boolean
+  /** Bytes that the batch takes when it is whole. */
+  sizeBytes: number
+  baseOffset: number
+  partitionLeaderEpoch: number
+  crc: number
+  compression: Compression
+  timestampType: 'create' | 'append'
+  transactional: boolean
+  control: boolean
+  /** The base timestamp is the time from which on a marker may be deleted. */
+  deleteHorizon: boolean
+  lastOffsetDelta: number
+  baseTimestampMs: number
+  maxTimestampMs: number
+  /** -1 when the producer is not idempotent. */
+  producerId: number
+  producerEpoch: number
+  /** -1 for control batches. */
+  baseSequence: number
+  recordCount: number
+}
+
+export interface LogRecord {
+  offset: number
+  timestampMs: number
+  key: Buffer | null
+  value: Buffer | null
+  headers: RecordHeader[]
+}
+
+export interface RecordHeader {
+  key: string
+  value: Buffer | null
+}
+
+/** The headers of all batches in a row. A rest too short for a header is what a Fetch cut off: left out. */
+export function readBatches(records: Buffer): BatchHeader[] {
+  const batches: BatchHeader[] = []
+  let start = 0
+  while (records.length - start >= batchHeaderBytes) {
+    const batch = readBatch(records, start)
+    batches.push(batch)
+    start += batch.sizeBytes
+  }
+  return batches
+}
+
+function readBatch(records: Buffer, start: number): BatchHeader {
+  const magic = records.readInt8(start + at.magic)
+  if (magic !== 2) throw new ProtocolError(`a batch with magic ${magic}`, start + at.magic)
+  const sizeBytes = records.readInt32BE(start + at.batchLength) + uncountedBytes
+  if (sizeBytes < batchHeaderBytes) {
+    throw new ProtocolError(`a batch of ${sizeBytes} bytes`, start + at.batchLength)
+  }
+  const attributes = records.readInt16BE(start + at.attributes)
+  const compression = compressionNames[attributes & 7]
+  if (compression === undefined) {
+    throw new ProtocolError(`compression ${attributes & 7}`, start + at.attributes)
+  }
+  return {
+    bytes: records.subarray(start, Math.min(records.length, start + sizeBytes)),
+    truncated: start + sizeBytes > records.length,
+    sizeBytes,
+    baseOffset: readInt64(records, start),
+    partitionLeaderEpoch: records.readInt32BE(start + at.partitionLeaderEpoch),
+    crc: records.readUInt32BE(start + at.crc),
+    compression,
+    timestampType: (attributes & logAppendTimeBit) === 0 ? 'create' : 'append',
+    transactional: (attributes & transactionalBit) !== 0,
+    control: (attributes & controlBit) !== 0,
+    deleteHorizon: (attributes & deleteHorizonBit) !== 0,
+    lastOffsetDelta: records.readInt32BE(start + at.lastOffsetDelta),
+    baseTimestampMs: readInt64(records, start + at.baseTimestamp),
+    maxTimestampMs: readInt64(records, start + at.maxTimestamp),
+    producerId: readInt64(records, start + at.producerId),
+    producerEpoch: records.readInt16BE(start + at.producerEpoch),
+    baseSequence: records.readInt32BE(start + at.baseSequence),
+    recordCount: records.readInt32BE(start + at.recordCount),
+  }
+}
+
+/** As a plain number: offsets, times and producer ids stay far below 2^53. */
+function readInt64(bytes: Buffer, start: number): number {
+  return bytes.readInt32BE(start) * 0x1_0000_0000 + bytes.readUInt32BE(start + 4)
+}
+
+/** The sequence of a batch's last record; sequences wrap to 0 after 2^31 - 1. */
+export function lastSequence(batch: BatchHeader): number {
+  if (batch.baseSequence < 0) return -1
+  return (batch.baseSequence + batch.lastOffsetDelta) % 0x8000_0000
+}
+
+export function hasValidCrc(batch: BatchHeader): boolean {
+  return !batch.truncated && crc32c(batch.bytes.subarray(at.attributes)) === batch.crc
+}
+
+/** Writes the right checksum into the bytes of one whole batch, after they were changed. */
+export function restoreCrc(batchBytes: Buffer): void {
+  batchBytes.writeUInt32BE(crc32c(batchBytes.subarray(at.attributes)), at.crc)
+}
+
+// Records: zigzag varints, unlike the protocol's own.
+
+interface RecordCursor {
+  bytes: Buffer
+  position: number
+}
+
+function readVarint(cursor: RecordCursor): number {
+  const { bytes } = cursor
+  let raw = 0
+  let factor = 1
+  for (let count = 0; count < 10; count++) {
+    const byte = bytes[cursor.position]
+    if (byte === undefined) throw new ProtocolError('a record ends too soon', cursor.position)
+    cursor.position++
+    raw += (byte & 0x7f) * factor
+    if (byte < 0x80) return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2
+    factor *= 128
+  }
+  throw new ProtocolError('a varint of more than 10 bytes', cursor.position)
+}
+
+function readPart(cursor: RecordCursor): Buffer | null {
+  const length = readVarint(cursor)
+  if (length === -1) return null
+  const start = cursor.position
+  if (length < 0 || length > cursor.bytes.length - start) {
+    throw new ProtocolError(`a part of ${length} bytes`, start)
+  }
+  cursor.position = start + length
+  return cursor.bytes.subarray(start, start + length)
+}
+
+/** Inflates the batch if it must, and reads its records. Keys and values are views. */
+export function readRecords(batch: BatchHeader): LogRecord[] {
+  if (batch.truncated) throw new ProtocolError('the batch is cut off', batch.bytes.length)
+  const bytes = decompress(batch.compression, batch.bytes.subarray(batchHeaderBytes))
+  if (batch.recordCount < 0 || batch.recordCount * recordBytesMin > bytes.length) {
+    throw new ProtocolError(`${batch.recordCount} records in ${bytes.length} bytes`, at.recordCount)
+  }
+  const cursor: RecordCursor = { bytes, position: 0 }
+  const records: LogRecord[] = []
+  for (let left = batch.recordCount; left > 0; left--) records.push(readRecord(cursor, batch))
+  if (cursor.position !== bytes.length) {
+    throw new ProtocolError('bytes after the last record', cursor.position)
+  }
+  return records
+}
+
+function readRecord(cursor: RecordCursor, batch: BatchHeader): LogRecord {
+  const length = readVarint(cursor)
+  const end = cursor.position + length
+  if (length < 0 || end > cursor.bytes.length) {
+    throw new ProtocolError(`a record of ${length} bytes`, cursor.position)
+  }
+  cursor.position++ // Attributes, which no version uses.
+  const timestampDelta = readVarint(cursor)
+  const offsetDelta = readVarint(cursor)
+  const key = readPart(cursor)
+  const value = readPart(cursor)
+  const headerCount = readVarint(cursor)
+  if (headerCount < 0 || headerCount > end - cursor.position) {
+    throw new ProtocolError(`${headerCount} headers`, cursor.position)
+  }
+  const headers: RecordHeader[] = []
+  for (let left = headerCount; left > 0; left--) {
+    const name = readPart(cursor)
+    if (name === null) throw new ProtocolError('a header without a key', cursor.position)
+    headers.push({ key: name.toString('utf8'), value: readPart(cursor) })
+  }
+  if (cursor.position !== end) throw new ProtocolError('a record of another length', end)
+  const timestampMs =
+    batch.timestampType === 'append' ? batch.maxTimestampMs : batch.baseTimestampMs + timestampDelta
+  return { offset: batch.baseOffset + offsetDelta, timestampMs, key, value, headers }
+}
+
+export interface TransactionMarker {
+  committed: boolean
+  coordinatorEpoch: number
+}
+
+const abortMarker = 0
+const commitMarker = 1
+
+/** The commit or abort that a control batch stands for; undefined for control records of other kinds. */
+export function readMarker(batch: BatchHeader): TransactionMarker | undefined {
+  if (!batch.control) return undefined
+  const [record] = readRecords(batch)
+  if (record?.key == null || record.key.length < 4) {
+    throw new ProtocolError('a control batch without a type', batchHeaderBytes)
+  }
+  const type = record.key.readInt16BE(2)
+  if (type !== abortMarker && type !== commitMarker) return undefined
+  if (record.value === null || record.value.length < 6) {
+    throw new ProtocolError('a marker without a coordinator epoch', batchHeaderBytes)
+  }
+  return { committed: type === commitMarker, coordinatorEpoch: record.value.readInt32BE(2) }
+}
+
+// Writing
+
+export interface RecordToWrite {
+  key?: Buffer | string | null
+  value: Buffer | string | null
+  headers?: { key: string; value: Buffer | string | null }[]
+  timestampMs?: number
+}
+
+export interface BatchToWrite {
+  records: RecordToWrite[]
+  baseOffset?: number
+  partitionLeaderEpoch?: number
+  compression?: Compression
+  transactional?: boolean
+  control?: boolean
+  baseTimestampMs?: number
+  producerId?: number
+  producerEpoch?: number
+  baseSequence?: number
+}
+
+export function writeBatch(batch: BatchToWrite): Buffer {
+  const { records, compression = 'none', baseTimestampMs = 0 } = batch
+  const times = records.map((record) => record.timestampMs ?? baseTimestampMs)
+  const body = records.map((record, index) =>
+    recordBytes(record, (times[index] ?? 0) - baseTimestampMs, index),
+  )
+  const header = Buffer.alloc(batchHeaderBytes)
+  const whole = Buffer.concat([header, compress(compression, Buffer.concat(body))])
+  const attributes =
+    compressionNames.indexOf(compression) |
+    (batch.transactional === true ? transactionalBit : 0) |
+    (batch.control === true ? controlBit : 0)
+  whole.writeBigInt64BE(BigInt(batch.baseOffset ?? 0), 0)
+  whole.writeInt32BE(whole.length - uncountedBytes, at.batchLength)
+  whole.writeInt32BE(batch.partitionLeaderEpoch ?? -1, at.partitionLeaderEpoch)
+  whole.writeInt8(2, at.magic)
+  whole.writeInt16BE(attributes, at.attributes)
+  whole.writeInt32BE(records.length - 1, at.lastOffsetDelta)
+  whole.writeBigInt64BE(BigInt(baseTimestampMs), at.baseTimestamp)
+  whole.writeBigInt64BE(BigInt(Math.max(baseTimestampMs, ...times)), at.maxTimestamp)
+  whole.writeBigInt64BE(BigInt(batch.producerId ?? -1), at.producerId)
+  whole.writeInt16BE(batch.producerEpoch ?? -1, at.producerEpoch)
+  whole.writeInt32BE(batch.baseSequence ?? -1, at.baseSequence)
+  whole.writeInt32BE(records.length, at.recordCount)
+  restoreCrc(whole)
+  return whole
+}
+
+export interface MarkerToWrite extends TransactionMarker {
+  producerId: number
+  producerEpoch: number
+  baseOffset?: number
+}
+
+/** The control batch that ends a transaction on one partition. */
+export function writeMarker(marker: MarkerToWrite): Buffer {
+  const key = Buffer.alloc(4)
+  key.writeInt16BE(marker.committed ? commitMarker : abortMarker, 2)
+  const value = Buffer.alloc(6)
+  value.writeInt32BE(marker.coordinatorEpoch, 2)
+  const { producerId, producerEpoch, baseOffset = 0 } = marker
+  return writeBatch({
+    records: [{ key, value }],
+    transactional: true,
+    control: true,
+    producerId,
+    producerEpoch,
+    baseOffset,
+  })
+}
+
+function varint(value: number): Buffer {
+  let raw = value >= 0 ? value * 2 : -value * 2 - 1
+  const bytes: number[] = []
+  while (raw >= 128) {
+    bytes.push((raw % 128) | 0x80)
+    raw = Math.floor(raw / 128)
+  }
+  bytes.push(raw)
+  return Buffer.from(bytes)
+}
+
+function part(value: Buffer | string | null | undefined): Buffer[] {
+  if (value === null || value === undefined) return [varint(-1)]
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value
+  return [varint(bytes.length), bytes]
+}
+
+function recordBytes(record: RecordToWrite, timestampDelta: number, offsetDelta: number): Buffer {
+  const headers = record.headers ?? []
+  const content = Buffer.concat([
+    Buffer.alloc(1),
+    varint(timestampDelta),
+    varint(offsetDelta),
+    ...part(record.key),
+    ...part(record.value),
+    varint(headers.length),
+    ...headers.flatMap((header) => [...part(header.key), ...part(header.value)]),
+  ])
+  return Buffer.concat([varint(content.length), content])
+}
