@@ -4,7 +4,7 @@
 import { OperatorError } from '../../proxy/errors.ts'
 import type { Address, BrokerPorts, ClusterSpec, PlaneAddresses } from './cluster.ts'
 
-type Settings = Record<string, string | number | boolean>
+export type Settings = Record<string, string | number | boolean>
 
 const host = '127.0.0.1'
 

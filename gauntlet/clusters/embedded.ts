@@ -7,6 +7,7 @@ import type { Runtime } from '../../proxy/runtime.ts'
 import { removeTemporaryFolder, temporaryFolder } from '../child-registry.ts'
 import { type Child, type ChildExit, spawnChild } from '../children.ts'
 import { findJava, type Java } from '../prerequisites.ts'
+import { openAdmin } from './admin.ts'
 import { brokerSettings, checkReserved, jvmFlags, loggingText } from './broker-settings.ts'
 import { classArchive } from './class-archive.ts'
 import type {
@@ -18,6 +19,7 @@ import type {
   PlaneAddresses,
 } from './cluster.ts'
 import { checkConfigNames } from './config-names.ts'
+import { internalTopics } from './internal-topics.ts'
 import { kafkaClasspath } from './jars.ts'
 import { releasePorts, reservePorts } from './ports.ts'
 import { askAliveBrokers } from './probe.ts'
@@ -160,6 +162,7 @@ export async function startEmbedded(
     await cluster.prepare()
     const startedMs = runtime.nowMs()
     await cluster.startAll()
+    await cluster.finish()
     onLog(`${spec.brokers} brokers after ${Math.round(runtime.nowMs() - startedMs)} ms`)
     return cluster.face
   } catch (error) {
@@ -198,20 +201,23 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
   const clientAddress = (node: Node) => ({ host, port: node.ports.client })
   const pause = () => new Promise<void>((resolve) => runtime.after(probeEveryMs, resolve))
 
+  const settingsOf = (ports: BrokerPorts) =>
+    brokerSettings({
+      spec,
+      ports,
+      allPorts: options.ports,
+      planes: options.planes,
+      dataFolder: join(nodeOf(ports.node).folder, 'data'),
+    })
+
   async function prepare(): Promise<void> {
     await mkdir(directory, { recursive: true })
     if (options.logDirectory !== undefined) await mkdir(options.logDirectory, { recursive: true })
     await writeFile(join(directory, 'log4j2.properties'), loggingText)
     for (const node of nodes.values()) {
       await mkdir(node.folder, { recursive: true })
-      const settings = brokerSettings({
-        spec,
-        ports: node.ports,
-        allPorts: options.ports,
-        planes: options.planes,
-        dataFolder: join(node.folder, 'data'),
-      })
-      await writeFile(join(node.folder, 'server.properties'), propertiesText(settings))
+      const text = propertiesText(settingsOf(node.ports))
+      await writeFile(join(node.folder, 'server.properties'), text)
     }
     const forTheTool = Object.entries(spec.config).filter(([name]) => name.startsWith('unstable.'))
     await formatStorage(
@@ -222,6 +228,18 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
         folder: join(node.folder, 'data'),
       })),
     )
+  }
+
+  /** What can only be done, or learnt, once all brokers run. */
+  async function finish(): Promise<void> {
+    const admin = openAdmin(face.brokers)
+    try {
+      Object.assign(face.features, await admin.features())
+      const [first] = options.ports
+      if (first !== undefined) await admin.createTopics(internalTopics(settingsOf(first)))
+    } finally {
+      admin.close()
+    }
   }
 
   async function launch(node: Node): Promise<Child> {
@@ -368,5 +386,5 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
       return stopping
     },
   }
-  return { face, prepare, startAll }
+  return { face, prepare, startAll, finish }
 }
