@@ -1,10 +1,10 @@
-// What a message is about: transactional ids, groups, topics with partitions, producer ids, brokers. Found by
-// the schema's entity types, and where it has none by structure: a struct with a topic's name or id is a
-// topic, a number named partition (or a list of them) inside it is a partition of it.
+// What a message is about: transactional ids, groups, topics with partitions, producer ids, brokers. A struct
+// with a topic's name or id is a topic; partitions inside it, however deep, are partitions of it.
 
 import { zeroUuid } from './bytes.ts'
 import { type Direction, type Message, perMessage } from './codec.ts'
 import type { FieldLayout, StructLayout } from './layout.ts'
+import { roleOf, subjectOfList } from './subjects.ts'
 import { structIn } from './walk.ts'
 
 export interface TopicEntity {
@@ -24,8 +24,6 @@ export interface Entities {
 }
 
 const findCoordinatorKey = 10
-const partitionNames = new Set(['partition', 'partitionIndex', 'index', 'partitionId'])
-const partitionListNames = new Set(['partitions', 'partitionIndexes'])
 
 type Collect = (struct: Message, found: Entities, topic: TopicEntity | undefined) => void
 
@@ -70,18 +68,6 @@ function add<Item>(list: Item[], item: Item): void {
   if (!list.includes(item)) list.push(item)
 }
 
-function isTopicStruct(struct: StructLayout): boolean {
-  return struct.fields.some((field) => field.present && (isTopicName(field) || isTopicId(field)))
-}
-
-function isTopicName(field: FieldLayout): boolean {
-  return field.entityType === 'topicName' && field.typeName === 'string'
-}
-
-function isTopicId(field: FieldLayout): boolean {
-  return field.typeName === 'uuid' && field.name === 'topicId'
-}
-
 function structCollector(
   struct: StructLayout,
   insideTopic: boolean,
@@ -90,7 +76,8 @@ function structCollector(
   const index = `${struct.name}/${insideTopic}`
   const known = done.get(index)
   if (known !== undefined) return known
-  const isTopic = isTopicStruct(struct)
+  const roles = struct.fields.map(roleOf)
+  const isTopic = roles.includes('topic-name') || roles.includes('topic-id')
   const parts = struct.fields
     .filter((field) => field.present)
     .map((field) => fieldCollector(field, isTopic || insideTopic, done))
@@ -118,19 +105,20 @@ function fieldCollector(
   const entity = entityCollector(field)
   if (entity !== undefined) return entity
   if (!insideTopic) return undefined
-  if (isTopicId(field)) {
+  const role = roleOf(field)
+  if (role === 'topic-id') {
     return (value, _found, topic) => {
       const id = value[name]
       if (typeof id === 'string' && id !== zeroUuid && topic !== undefined) topic.topicId = id
     }
   }
-  if (field.typeName === 'int32' && partitionNames.has(name)) {
+  if (role === 'partition') {
     return (value, _found, topic) => {
       const partition = value[name]
       if (typeof partition === 'number') topic?.partitions.push(partition)
     }
   }
-  if (field.typeName === '[]int32' && partitionListNames.has(name)) {
+  if (subjectOfList(field) === 'partition') {
     return (value, _found, topic) => {
       const partitions = value[name]
       if (!Array.isArray(partitions)) return
@@ -151,8 +139,7 @@ function structsCollector(name: string, collect: Collect): Collect {
 
 function entityCollector(field: FieldLayout): Collect | undefined {
   const { name } = field
-  // The requests of the share coordinator have the field without its entity type.
-  const entity = field.entityType ?? (name === 'groupId' ? 'groupId' : undefined)
+  const entity = roleOf(field) === 'group' ? 'groupId' : field.entityType
   switch (entity) {
     case 'topicName':
       return (value, found, topic) => {
