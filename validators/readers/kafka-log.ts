@@ -1,0 +1,288 @@
+// Reads the raw log of a partition with our own decoder: every batch, control batches included, from the start to
+// the high watermark. Which batches are committed, aborted or still open follows from the markers alone: a marker
+// of a producer id decides all its transactional batches since its last one. Checksums are checked. Lines come in
+// the order of offsets; a batch waits for its marker, and those behind it wait with it.
+import type { FieldValue, Message } from '../../proxy/protocol/codec.ts'
+import { initCompression } from '../../proxy/protocol/compression.ts'
+import {
+  type BatchHeader,
+  hasValidCrc,
+  readBatches,
+  readMarker,
+  readRecords,
+} from '../../proxy/protocol/record-batch.ts'
+import type {
+  LogBatchLine,
+  LogDamageLine,
+  LogMarkerLine,
+  LogRole,
+  PartitionEndLine,
+} from '../history-line.ts'
+import type { IdSelector } from '../selector.ts'
+import { type ClusterClient, checkCode } from './cluster-client.ts'
+
+export type LogLine = LogBatchLine | LogMarkerLine | LogDamageLine | PartitionEndLine
+/** Where lines go; a promise holds the reader back. */
+export type LineSink = (line: LogLine) => void | Promise<void>
+
+export interface LogReaderOptions {
+  cluster: ClusterClient
+  role: LogRole
+  topic: string
+  partition: number
+  /** Reading begins here, or at the log's start if that is later. */
+  firstOffset?: number
+  select: IdSelector
+  nowMs: () => number
+  sink: LineSink
+}
+
+/** Taken per question; one larger batch still comes whole. */
+const fetchBytesMax = 4 * 1024 * 1024
+const fetchWaitMs = 500
+/** Topic names instead of topic ids, and every broker from 3.0 on has it. */
+const fetchVersion = 12
+const listOffsetsVersion = 7
+const earliest = -2n
+const latest = -1n
+/** Answers without a batch below the high watermark in a row, after which something is wrong with the log. */
+const emptyAnswersMax = 20
+
+export type Isolation = 'read_uncommitted' | 'read_committed'
+
+const isolationLevel = (isolation: Isolation): number => (isolation === 'read_committed' ? 1 : 0)
+
+export interface At {
+  topic: string
+  partition: number
+}
+
+async function offsetAt(
+  cluster: ClusterClient,
+  at: At,
+  timestamp: bigint,
+  isolation: Isolation,
+): Promise<number> {
+  const answer = await cluster.askLeader(
+    at,
+    {
+      api: 'ListOffsets',
+      version: listOffsetsVersion,
+      message: {
+        replicaId: -1,
+        isolationLevel: isolationLevel(isolation),
+        topics: [
+          {
+            name: at.topic,
+            partitions: [{ partitionIndex: at.partition, currentLeaderEpoch: -1, timestamp }],
+          },
+        ],
+      },
+    },
+    (message) => checkCode('ListOffsets', only(only(message.topics).partitions).errorCode),
+  )
+  return Number(only(only(answer.topics).partitions).offset)
+}
+
+/** The one element of a list that was asked for one thing. */
+function only(list: FieldValue | undefined): Message {
+  const [first] = (list ?? []) as Message[]
+  if (first === undefined) throw new Error('an answer without the partition that was asked for')
+  return first
+}
+
+/** Start and both ends of a partition's log. */
+export async function logBounds(
+  cluster: ClusterClient,
+  at: At,
+): Promise<{ start: number; highWatermark: number; lastStable: number }> {
+  const [start, lastStable, highWatermark] = await Promise.all([
+    offsetAt(cluster, at, earliest, 'read_uncommitted'),
+    offsetAt(cluster, at, latest, 'read_committed'),
+    offsetAt(cluster, at, latest, 'read_uncommitted'),
+  ])
+  return { start, highWatermark, lastStable }
+}
+
+async function fetchFrom(cluster: ClusterClient, at: At, offset: number): Promise<Message> {
+  const answer = await cluster.askLeader(
+    at,
+    {
+      api: 'Fetch',
+      version: fetchVersion,
+      message: {
+        replicaId: -1,
+        maxWaitMs: fetchWaitMs,
+        minBytes: 1,
+        maxBytes: fetchBytesMax,
+        isolationLevel: isolationLevel('read_uncommitted'),
+        sessionId: 0,
+        sessionEpoch: -1,
+        topics: [
+          {
+            topic: at.topic,
+            partitions: [
+              {
+                partition: at.partition,
+                currentLeaderEpoch: -1,
+                fetchOffset: BigInt(offset),
+                lastFetchedEpoch: -1,
+                logStartOffset: -1n,
+                partitionMaxBytes: fetchBytesMax,
+              },
+            ],
+          },
+        ],
+        forgottenTopicsData: [],
+        rackId: '',
+      },
+    },
+    (message) => {
+      checkCode('Fetch', message.errorCode)
+      checkCode('Fetch', only(only(message.responses).partitions).errorCode)
+    },
+  )
+  return only(only(answer.responses).partitions)
+}
+
+/** Reads one partition to the high watermark that it has now. */
+export async function readLog(options: LogReaderOptions): Promise<PartitionEndLine> {
+  const { cluster, role, topic, partition, nowMs, sink } = options
+  await initCompression()
+  const bounds = await logBounds(cluster, options)
+  const firstOffset = Math.max(options.firstOffset ?? 0, bounds.start)
+  const states = decideStates(sink)
+  let offset = firstOffset
+  let empty = 0
+  while (offset < bounds.highWatermark) {
+    const answer = await fetchFrom(cluster, options, offset)
+    const records = answer.records
+    const before = offset
+    for (const batch of records instanceof Buffer ? readBatches(records) : []) {
+      if (batch.truncated) break
+      const last = batch.baseOffset + batch.lastOffsetDelta
+      if (last < offset) continue
+      if (batch.baseOffset >= bounds.highWatermark) break
+      await states.take(lineOf(batch, options))
+      offset = last + 1
+    }
+    empty = offset === before ? empty + 1 : 0
+    if (empty >= emptyAnswersMax) {
+      throw new Error(
+        `no batch at offset ${offset} of ${topic}-${partition}, below its high watermark`,
+      )
+    }
+  }
+  await states.finish()
+  const end: PartitionEndLine = {
+    type: 'partition-end',
+    atMs: nowMs(),
+    role,
+    topic,
+    partition,
+    firstOffset,
+    highWatermark: bounds.highWatermark,
+    lastStable: bounds.lastStable,
+  }
+  await sink(end)
+  return end
+}
+
+type Undecided = LogBatchLine | LogMarkerLine | LogDamageLine
+
+/** Turns a batch into its line; a transactional one is `open` until its marker is seen. */
+function lineOf(batch: BatchHeader, options: LogReaderOptions): Undecided {
+  const { role, topic, partition, select, nowMs } = options
+  const at = { atMs: nowMs(), role, topic, partition }
+  const { baseOffset, producerId, producerEpoch, baseSequence, transactional } = batch
+  const lastOffset = baseOffset + batch.lastOffsetDelta
+  const damaged = (problem: string): LogDamageLine => ({
+    type: 'log-damage',
+    ...at,
+    baseOffset,
+    lastOffset,
+    problem,
+  })
+  if (!hasValidCrc(batch)) return damaged('its checksum is wrong')
+  try {
+    if (batch.control) {
+      const marker = readMarker(batch)
+      if (marker === undefined) return damaged('a control record that ends no transaction')
+      return {
+        type: 'log-marker',
+        ...at,
+        offset: baseOffset,
+        producerId,
+        producerEpoch,
+        result: marker.committed ? 'commit' : 'abort',
+        coordinatorEpoch: marker.coordinatorEpoch,
+        timestampMs: batch.maxTimestampMs,
+      }
+    }
+    const records = readRecords(batch)
+    const ids = records.map(select)
+    const isDense = records.every((record, index) => record.offset === baseOffset + index)
+    return {
+      type: 'log-batch',
+      ...at,
+      baseOffset,
+      lastOffset,
+      producerId,
+      producerEpoch,
+      baseSequence,
+      transactional,
+      state: transactional ? 'open' : 'committed',
+      codec: batch.compression,
+      timestampMs: batch.maxTimestampMs,
+      ids,
+      ...(isDense ? {} : { offsets: records.map((record) => record.offset) }),
+    }
+  } catch (cause) {
+    return damaged((cause as Error).message)
+  }
+}
+
+/** Holds lines back until it is known what became of their transactions. */
+function decideStates(sink: LineSink): {
+  take(line: Undecided): Promise<void>
+  finish(): Promise<void>
+} {
+  let waiting: Array<{ line: Undecided; decided: boolean }> = []
+  const openOf = new Map<number, Array<{ line: Undecided; decided: boolean }>>()
+
+  async function passOn(): Promise<void> {
+    let count = 0
+    for (; waiting[count]?.decided === true; count++) {
+      const line = waiting[count]?.line
+      if (line !== undefined) await sink(line)
+    }
+    if (count > 0) waiting = waiting.slice(count)
+  }
+
+  return {
+    async take(line) {
+      const entry = { line, decided: true }
+      waiting.push(entry)
+      if (line.type === 'log-batch' && line.transactional) {
+        entry.decided = false
+        const open = openOf.get(line.producerId) ?? []
+        openOf.set(line.producerId, open)
+        open.push(entry)
+      }
+      if (line.type === 'log-marker') {
+        for (const open of openOf.get(line.producerId) ?? []) {
+          if (open.line.type === 'log-batch') {
+            open.line.state = line.result === 'commit' ? 'committed' : 'aborted'
+          }
+          open.decided = true
+        }
+        openOf.delete(line.producerId)
+      }
+      if (waiting[0]?.decided === true) await passOn()
+    },
+    async finish() {
+      for (const { line } of waiting) await sink(line)
+      waiting = []
+    },
+  }
+}
