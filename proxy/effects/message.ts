@@ -37,7 +37,9 @@ export function answerOf(apiKey: number, version: number, answer: Buffer): strin
   return names.length === 0 ? 'NONE' : names.join(', ')
 }
 
+/** The frame of an answer that is not (or not quite) the broker's; the tracker hears of it too. */
 export function frameOf(message: TakenRequest, answer: Message): Buffer {
+  message.about.toldReply = answer
   const { apiKey, version, correlationId } = message.exchange
   return responseFrame(apiKey, version, correlationId, encodeResponse(apiKey, version, answer))
 }

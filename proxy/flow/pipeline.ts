@@ -49,6 +49,9 @@ export interface About {
   effect: Effect | undefined
   /** Delivered after its time: the client did not send it in what is now going on. */
   late: boolean
+  answered: boolean
+  /** What the client is handed when that is not the broker's answer. */
+  toldReply: Message | undefined
 }
 
 export interface TakenRequest {
@@ -57,6 +60,8 @@ export interface TakenRequest {
   about: About
   view: MessageView
   request: Message
+  /** The request, kept back so far, is on its way to the broker now. */
+  deliveredLate(): void
 }
 
 export interface TakenReply extends TakenRequest {
@@ -173,12 +178,14 @@ export function createPipeline(options: {
     about: About,
     request: Message,
   ): Observation {
+    const source = c.plane === 'client' ? undefined : sourceOf(about.clientId)
     return {
       atMs: about.sentAtMs,
       side: 'request',
       plane: c.plane,
       node: c.node,
       ...(c.instance === undefined ? {} : { instance: c.instance }),
+      ...(source === undefined ? {} : { source }),
       connection: c.id,
       apiKey: exchange.apiKey,
       api: apiOf(exchange.apiKey)?.name ?? String(exchange.apiKey),
@@ -196,7 +203,7 @@ export function createPipeline(options: {
       plane: observation.plane,
       node: observation.node,
       instance: observation.instance,
-      source: observation.plane === 'client' ? undefined : sourceOf(observation.clientId),
+      source: observation.source,
       clientId: observation.clientId,
       apiKey: observation.apiKey,
       api: observation.api,
@@ -208,6 +215,18 @@ export function createPipeline(options: {
       },
       errors,
     }
+  }
+
+  /** Requests that a fault has taken: nobody else will tell the tracker that they got no answer. */
+  const taken = new Map<number, About[]>()
+  function take(c: Connection, about: About): void {
+    const list = taken.get(c.id)
+    if (list === undefined) taken.set(c.id, [about])
+    else list.push(about)
+  }
+  const deliveredLate = (about: About) => (): void => {
+    if (about.observation === undefined) return
+    emitAll(tracker.observeRequest({ ...about.observation, atMs: runtime.nowMs(), late: true }))
   }
 
   function emitAll(events: readonly Parameters<Emit>[0][]): void {
@@ -271,7 +290,17 @@ export function createPipeline(options: {
       errors ??= errorsIn(exchange.apiKey, exchange.version, reply)
       return errors
     })
-    const message: TakenReply = { connection: c, exchange, about, view, request, reply, goOn }
+    about.answered = true
+    const message: TakenReply = {
+      connection: c,
+      exchange,
+      about,
+      view,
+      request,
+      reply,
+      goOn,
+      deliveredLate: deliveredLate(about),
+    }
     const decision = about.late ? undefined : rules.decide(view, nowMs)
     const verdict =
       decision !== undefined ? taker.reply(decision, message) : (about.replyPlan?.(message) ?? goOn)
@@ -280,13 +309,12 @@ export function createPipeline(options: {
     const told =
       !reaches || verdict.do === 'swallow' || verdict.do === 'skip' || verdict.do === 'cut'
         ? 'unknown'
-        : verdict.do === 'replace' && verdict !== goOn
-          ? 'failed'
-          : undefined
+        : undefined
     emitAll(
       tracker.observeReply({
         ...answered,
         ...(told === undefined ? {} : { told }),
+        ...(about.toldReply === undefined ? {} : { toldReply: about.toldReply }),
         ...(about.late ? { late: true } : {}),
       }),
     )
@@ -348,6 +376,8 @@ export function createPipeline(options: {
           replyPlan: undefined,
           effect: undefined,
           late: false,
+          answered: false,
+          toldReply: undefined,
         }
       }
       return exchange
@@ -365,19 +395,42 @@ export function createPipeline(options: {
       const verdict =
         decision === undefined
           ? pass
-          : taker.request(decision, { connection: c, exchange, about, view, request })
+          : taker.request(decision, {
+              connection: c,
+              exchange,
+              about,
+              view,
+              request,
+              deliveredLate: deliveredLate(about),
+            })
       if (decision !== undefined && about.mode !== stream) exchange.replyMode = gather
       rules.notice(view)
       const delivered =
         verdict.do === 'pass' ||
         verdict.do === 'replace' ||
         verdict.do === 'wait' ||
-        verdict.do === 'detach' ||
         (verdict.do === 'cut' && verdict.forward)
       emitAll(tracker.observeRequest({ ...observation, delivered }))
+      if (verdict.do === 'answer') {
+        about.answered = true
+        const { toldReply } = about
+        if (toldReply !== undefined) {
+          const atMs = runtime.nowMs()
+          emitAll(
+            tracker.observeReply({
+              ...observation,
+              atMs,
+              side: 'reply',
+              reply: toldReply,
+              delivered: false,
+            }),
+          )
+        }
+      } else if (verdict.do !== 'pass' && verdict.do !== 'replace') take(c, about)
       if (verdict.do === 'detach') {
         // For the client it is lost now, whatever the broker will say to it later.
-        const lost = { atMs: runtime.nowMs(), connection: c.id, unanswered: [observation] }
+        const unanswered = [{ ...observation, delivered: false }]
+        const lost = { atMs: runtime.nowMs(), connection: c.id, unanswered }
         emitAll(tracker.connectionLost(lost))
       }
       return verdict
@@ -422,6 +475,8 @@ export function createPipeline(options: {
         replyPlan: undefined,
         effect: undefined,
         late: false,
+        answered: false,
+        toldReply: undefined,
       }
       if (!routed) return decideReply(c, exchange, aboutOrNone, reply, false)
       if (exchange.apiKey === apiVersionsKey) {
@@ -468,12 +523,21 @@ export function createPipeline(options: {
     clientLeft: options.clientLeft,
 
     closed(c, cause, unanswered) {
-      const lost = unanswered.flatMap((exchange) =>
-        exchange.about?.observation === undefined || exchange.about.late || exchange.made
-          ? []
-          : [exchange.about.observation],
+      const waitedFor = new Set(unanswered.map(({ about }) => about))
+      const kept = (taken.get(c.id) ?? []).filter(
+        (about) => !about.answered && !about.late && !waitedFor.has(about),
       )
-      emitAll(tracker.connectionLost({ atMs: runtime.nowMs(), connection: c.id, unanswered: lost }))
+      taken.delete(c.id)
+      const lost = unanswered.flatMap(({ about, made }) =>
+        about?.observation === undefined || about.late || made !== undefined
+          ? []
+          : [about.observation],
+      )
+      const never = kept.flatMap(({ observation }) =>
+        observation === undefined ? [] : [{ ...observation, delivered: false }],
+      )
+      const atMs = runtime.nowMs()
+      emitAll(tracker.connectionLost({ atMs, connection: c.id, unanswered: [...lost, ...never] }))
       emit({ type: 'connection-closed', connection: c.id, cause })
     },
 

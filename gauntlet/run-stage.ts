@@ -1,0 +1,164 @@
+// The stage of a run: brokers and the proxy in front of them, wired plane by plane. The proxy listens first,
+// because brokers of a proxied plane must be told its ports before they start.
+import type { Host } from '../proxy/effects/host.ts'
+import type { Plane, ProxyEvent } from '../proxy/events.ts'
+import { planesOf } from '../proxy/faults/planes.ts'
+import type { SocketAddress } from '../proxy/flow/sockets.ts'
+import { type Plan, topicAliases } from '../proxy/plans/plan.ts'
+import type { Runtime } from '../proxy/runtime.ts'
+import { type ProxyThread, startProxy } from '../proxy/start-proxy.ts'
+import type { Address, Cluster } from './clusters/cluster.ts'
+import { type EmbeddedCluster, planEmbeddedPorts, startEmbedded } from './clusters/embedded.ts'
+import { externalCluster } from './clusters/external.ts'
+import { entryFile } from './entry.ts'
+
+const loopback = '127.0.0.1'
+
+export interface Stage {
+  cluster: Cluster
+  proxy: ProxyThread
+  /** Takes everything down: proxy first, then brokers. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+export interface StageParts {
+  plan: Plan
+  runtime: Runtime
+  logDirectory: string
+  onEvents: (events: ProxyEvent[]) => void
+  onBroker: (node: number, change: 'started' | 'killed' | 'paused' | 'resumed' | 'exited') => void
+  onLog: (line: string) => void
+}
+
+/** What the proxy asks for when a fault needs a broker's process. The cluster comes later than the proxy. */
+function hostFor(cluster: () => Cluster | undefined, told: StageParts['onBroker']): Host {
+  const running = (): Cluster => {
+    const found = cluster()
+    if (found === undefined) throw new Error('the cluster is not up yet')
+    return found
+  }
+  return {
+    can: ['kill-broker', 'pause-broker'],
+    async killBroker(node) {
+      await running().kill(node)
+      told(node, 'killed')
+    },
+    async startBroker(node) {
+      await running().start(node)
+      told(node, 'started')
+    },
+    async pauseBroker(node) {
+      await running().pause(node)
+      told(node, 'paused')
+    },
+    async resumeBroker(node) {
+      await running().resume(node)
+      told(node, 'resumed')
+    },
+  }
+}
+
+function startThread(
+  { plan, onEvents }: StageParts,
+  bootstrap: readonly SocketAddress[],
+  host: Host | undefined,
+): Promise<ProxyThread> {
+  return startProxy({
+    workerFile: entryFile('proxy/worker.js'),
+    seed: plan.seed,
+    host,
+    onEvents,
+    options: {
+      bootstrap,
+      listenHost: loopback,
+      advertisedHost: loopback,
+      advertise: plan.advertise,
+      topicAliases: topicAliases(plan),
+      journalAllProduce: true,
+    },
+  })
+}
+
+async function embeddedStage(
+  parts: StageParts,
+  wanted: Extract<Plan['cluster'], { kind: 'embedded' }>,
+): Promise<Stage> {
+  const ports = await planEmbeddedPorts(wanted.brokers)
+  let cluster: EmbeddedCluster | undefined
+  const bootstrap = ports.map(({ client }) => ({ host: loopback, port: client }))
+  const proxy = await startThread(
+    parts,
+    bootstrap,
+    hostFor(() => cluster, parts.onBroker),
+  )
+  try {
+    const planes = planesOf(parts.plan.faults)
+    const behind: Partial<Record<Exclude<Plane, 'client'>, Map<number, Address>>> = {}
+    for (const { node, client, interBroker, controller } of ports) {
+      await proxy.engine.noteBroker(node, { host: loopback, port: client })
+      for (const [plane, port] of [
+        ['inter-broker', interBroker],
+        ['controller', controller],
+      ] as const) {
+        if (!planes.has(plane)) continue
+        const address = await proxy.engine.openPlane(plane, node, { host: loopback, port })
+        const addresses = behind[plane] ?? new Map<number, Address>()
+        behind[plane] = addresses.set(node, address)
+      }
+    }
+    const started = await startEmbedded(
+      {
+        version: wanted.version,
+        brokers: wanted.brokers,
+        features: wanted.features,
+        config: wanted.config,
+      },
+      {
+        ports,
+        planes: behind,
+        logDirectory: parts.logDirectory,
+        onLog: parts.onLog,
+        runtime: parts.runtime,
+      },
+    )
+    cluster = started
+    started.onBrokerExit(({ node }) => parts.onBroker(node, 'exited'))
+    return stageOf(started, proxy)
+  } catch (cause) {
+    await proxy.terminate()
+    throw cause
+  }
+}
+
+async function externalStage(
+  parts: StageParts,
+  wanted: Extract<Plan['cluster'], { kind: 'external' }>,
+): Promise<Stage> {
+  const cluster = await externalCluster(wanted.bootstrap)
+  const bootstrap = cluster.brokers.map(({ address }) => address)
+  const proxy = await startThread(parts, bootstrap, undefined)
+  for (const { node, address } of cluster.brokers) await proxy.engine.noteBroker(node, address)
+  return stageOf(cluster, proxy)
+}
+
+function stageOf(cluster: Cluster, proxy: ProxyThread): Stage {
+  let stopping: Promise<void> | undefined
+  const stop = async (): Promise<void> => {
+    await proxy.engine.stop().catch(() => undefined)
+    await proxy.terminate()
+    await cluster.stop()
+  }
+  return {
+    cluster,
+    proxy,
+    stop() {
+      stopping ??= stop()
+      return stopping
+    },
+  }
+}
+
+export function raiseStage(parts: StageParts): Promise<Stage> {
+  const { cluster } = parts.plan
+  return cluster.kind === 'embedded' ? embeddedStage(parts, cluster) : externalStage(parts, cluster)
+}
