@@ -2,6 +2,7 @@
 import { idleConnections } from './bars.ts'
 import { loads } from './figures.ts'
 import type { Generator } from './generator-client.ts'
+import type { GoPrograms } from './go-programs.ts'
 import { residentBytes } from './measured-process.ts'
 import { type Messages, startOurProxy, startPeer } from './rounds.ts'
 
@@ -17,11 +18,12 @@ export interface IdleMemory {
 export async function measureIdleConnections(parts: {
   generator: Generator
   messages: Messages
+  programs: GoPrograms | undefined
 }): Promise<IdleMemory> {
-  const { generator, messages } = parts
+  const { generator, messages, programs } = parts
   const [load] = loads
   if (load === undefined) throw new Error('there is a smallest load')
-  const peer = await startPeer(messages)
+  const peer = await startPeer(messages, programs)
   const proxy = await startOurProxy(peer.port, 'idle')
   try {
     const bytesBefore = residentBytes(proxy.pid)

@@ -7,13 +7,13 @@ import { packageRoot, packageVersion } from '../gauntlet/entry.ts'
 import { idleBytesMax } from './bars.ts'
 import { figuresOf, loads, medianFigures, type Round, ratiosTo } from './figures.ts'
 import { startGenerator } from './generator-client.ts'
+import { buildGoPrograms, toxiproxyVersion } from './go-programs.ts'
 import { type IdleMemory, measureIdleConnections } from './idle-connections.ts'
 import { loadCostLines, megabytes, missedLines, tableLines } from './report.ts'
 import { type Pace, playRounds, writeMessages } from './rounds.ts'
-import { buildToxiproxy, toxiproxyVersion } from './toxiproxy.ts'
 
-const thorough: Pace = { rounds: 5, warmMs: 400, measureMs: 2_000 }
-const quick: Pace = { rounds: 3, warmMs: 150, measureMs: 500 }
+const thorough: Pace = { rounds: 5, moments: 5, warmMs: 100, measureMs: 400 }
+const quick: Pace = { rounds: 3, moments: 2, warmMs: 60, measureMs: 250 }
 
 const { values: options } = parseArgs({
   options: {
@@ -55,16 +55,16 @@ async function bench(): Promise<void> {
     throw new Error('the bench reads CPU time from /proc, so it runs on Linux only')
   }
   const pace = options.quick ? quick : thorough
-  const toxiproxy = await buildToxiproxy(progress)
+  const programs = await buildGoPrograms(progress)
   const messages = await writeMessages()
   const generator = await startGenerator()
   try {
-    const rounds = await playRounds({ generator, messages, toxiproxy, say: progress }, pace)
+    const rounds = await playRounds({ generator, messages, programs, say: progress }, pace)
     print(`Median of ${pace.rounds} rounds; × is the ratio to Toxiproxy ${toxiproxyVersion}.`)
     for (const line of tableLines(rounds)) print(line)
     for (const line of loadCostLines(rounds)) print(line)
     progress('idle connections')
-    const memory = await measureIdleConnections({ generator, messages })
+    const memory = await measureIdleConnections({ generator, messages, programs })
     print(
       `${memory.connections} idle connections: ${megabytes(memory.bytesWith)} resident, ` +
         `${megabytes(memory.bytesBefore)} before them (bar ${megabytes(idleBytesMax)})`,

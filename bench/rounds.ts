@@ -3,14 +3,18 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { entryFile } from '../gauntlet/entry.ts'
-import { type Figures, type Load, loads, type Round, type Way } from './figures.ts'
+import type { LoadResult } from './commands.ts'
+import { type Figures, type Load, loads, median, type Round, type Way } from './figures.ts'
 import type { Generator } from './generator-client.ts'
+import type { GoPrograms } from './go-programs.ts'
 import { cpuSeconds, type MeasuredProcess, startListening } from './measured-process.ts'
 import { produceAnswer, produceRequest } from './produce-frame.ts'
 import { startToxiproxy } from './toxiproxy.ts'
 
 export interface Pace {
   rounds: number
+  /** A round visits every way so many times, for a moment each, and takes what the moments make together. */
+  moments: number
   warmMs: number
   measureMs: number
 }
@@ -47,15 +51,24 @@ export async function writeMessages(): Promise<Messages> {
   }
 }
 
-export const startPeer = (messages: Messages): Promise<MeasuredProcess> =>
-  startListening(entryFile('bench/peer.js'), [messages.answerFile])
+/** The peer built by Go where there is one, else its twin in Node. */
+export const startPeer = (
+  messages: Messages,
+  programs: GoPrograms | undefined,
+): Promise<MeasuredProcess> =>
+  programs === undefined
+    ? startListening('peer', process.execPath, [entryFile('bench/peer.js'), messages.answerFile])
+    : startListening('peer', programs.peer, [messages.answerFile])
 
 export const startOurProxy = (
   upstreamPort: number,
   rules: 'idle' | 'armed' | 'armed-produce',
-  nodeFlags?: readonly string[],
 ): Promise<MeasuredProcess> =>
-  startListening(entryFile('bench/proxy-process.js'), [String(upstreamPort), rules], nodeFlags)
+  startListening('proxy', process.execPath, [
+    entryFile('bench/proxy-process.js'),
+    String(upstreamPort),
+    rules,
+  ])
 
 interface OpenWay {
   way: Way
@@ -63,12 +76,18 @@ interface OpenWay {
   proxy: MeasuredProcess | undefined
 }
 
-async function measure(
+type Who = 'proxy' | 'peer' | 'generator'
+
+interface Moment extends LoadResult {
+  cpuSeconds: Record<Who, number>
+}
+
+async function measureMoment(
   parts: { generator: Generator; peer: MeasuredProcess; messages: Messages },
   open: OpenWay,
   load: Load,
   pace: Pace,
-): Promise<Figures> {
+): Promise<Moment> {
   const { generator, peer, messages } = parts
   const pids = { proxy: open.proxy?.pid, peer: peer.pid, generator: generator.pid }
   const spent = { proxy: 0, peer: 0, generator: 0 }
@@ -90,19 +109,27 @@ async function measure(
       }
     },
   )
-  const usPerRequest = (seconds: number): number => (seconds * usPerSecond) / result.requests
+  return { ...result, cpuSeconds: spent }
+}
+
+function together(moments: readonly Moment[], open: OpenWay, load: Load): Figures {
+  const sum = (pick: (moment: Moment) => number): number =>
+    moments.reduce((total, moment) => total + pick(moment), 0)
+  const requests = sum((moment) => moment.requests)
+  const spent = (who: Who): number => sum((moment) => moment.cpuSeconds[who])
+  const usPerRequest = (who: Who): number => (spent(who) * usPerSecond) / requests
   return {
-    requestsPerSecond: result.requests / result.seconds,
-    p50Us: result.p50Us,
-    p99Us: result.p99Us,
+    requestsPerSecond: requests / sum((moment) => moment.seconds),
+    p50Us: median(moments.map((moment) => moment.p50Us)),
+    p99Us: median(moments.map((moment) => moment.p99Us)),
     ...(open.proxy === undefined
       ? {}
       : {
-          cpuUsPerRequest: usPerRequest(spent.proxy),
-          cpuSecondsPerGb: (spent.proxy * bytesPerGb) / (result.requests * load.frameBytes),
+          cpuUsPerRequest: usPerRequest('proxy'),
+          cpuSecondsPerGb: (spent('proxy') * bytesPerGb) / (requests * load.frameBytes),
         }),
-    peerCpuUsPerRequest: usPerRequest(spent.peer),
-    generatorCpuUsPerRequest: usPerRequest(spent.generator),
+    peerCpuUsPerRequest: usPerRequest('peer'),
+    generatorCpuUsPerRequest: usPerRequest('generator'),
   }
 }
 
@@ -110,12 +137,12 @@ export async function playRounds(
   parts: {
     generator: Generator
     messages: Messages
-    toxiproxy: string | undefined
+    programs: GoPrograms | undefined
     say: (line: string) => void
   },
   pace: Pace,
 ): Promise<Round[]> {
-  const { generator, messages, say } = parts
+  const { generator, messages, programs, say } = parts
   const running: MeasuredProcess[] = []
   const started = async (process: Promise<MeasuredProcess>): Promise<MeasuredProcess> => {
     const it = await process
@@ -123,14 +150,14 @@ export async function playRounds(
     return it
   }
   try {
-    const peer = await started(startPeer(messages))
+    const peer = await started(startPeer(messages, programs))
     const ways: OpenWay[] = [{ way: 'bare', port: peer.port, proxy: undefined }]
     const through = async (way: Way, process: Promise<MeasuredProcess>): Promise<void> => {
       const proxy = await started(process)
       ways.push({ way, port: proxy.port, proxy })
     }
-    if (parts.toxiproxy !== undefined) {
-      await through('toxiproxy', startToxiproxy(parts.toxiproxy, peer.port))
+    if (programs !== undefined) {
+      await through('toxiproxy', startToxiproxy(programs.toxiproxy, peer.port))
     }
     for (const rules of ['idle', 'armed', 'armed-produce'] as const) {
       await through(rules, startOurProxy(peer.port, rules))
@@ -141,9 +168,15 @@ export async function playRounds(
       say(number === 0 ? 'warming up' : `round ${number} of ${pace.rounds}`)
       const round: Round = new Map()
       for (const load of loads) {
+        const moments = new Map<OpenWay, Moment[]>(ways.map((way) => [way, []]))
+        for (let moment = 0; moment < pace.moments; moment++) {
+          for (const [way, measured] of moments) {
+            measured.push(await measureMoment({ generator, peer, messages }, way, load, pace))
+          }
+        }
         const figures = new Map<Way, Figures>()
-        for (const way of ways) {
-          figures.set(way.way, await measure({ generator, peer, messages }, way, load, pace))
+        for (const [way, measured] of moments) {
+          figures.set(way.way, together(measured, way, load))
         }
         round.set(load.name, figures)
       }

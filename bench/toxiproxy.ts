@@ -1,51 +1,10 @@
-// The neighbour to compare with: Toxiproxy, built once from its public module by the Go toolchain.
-import { execFile } from 'node:child_process'
-import { mkdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
+// The neighbour to compare with, started without any toxic.
 import { spawnChild } from '../gauntlet/children.ts'
-import { cacheDirectory, exists } from '../gauntlet/clusters/cache.ts'
 import { reservePorts } from '../gauntlet/clusters/ports.ts'
-import { findProgram } from '../gauntlet/prerequisites.ts'
 import type { MeasuredProcess } from './measured-process.ts'
 
-export const toxiproxyVersion = '2.12.0'
-const module = 'github.com/Shopify/toxiproxy/v2/cmd/server'
-const buildTimeoutMs = 10 * 60_000
 const startLimitMs = 10_000
 const host = '127.0.0.1'
-const run = promisify(execFile)
-
-/** The program, or undefined (and said) where it cannot be built. */
-export async function buildToxiproxy(say: (line: string) => void): Promise<string | undefined> {
-  const folder = join(cacheDirectory(), 'bench')
-  const program = join(folder, `toxiproxy-${toxiproxyVersion}`)
-  if (await exists(program)) return program
-  const go = await findProgram('go')
-  if (go === undefined) {
-    say(
-      'Go is not installed, so Toxiproxy is left out. Install Go 1.23 or later to compare with it.',
-    )
-    return undefined
-  }
-  say(`building Toxiproxy ${toxiproxyVersion}`)
-  const temporary = join(folder, `build-${process.pid}`)
-  await mkdir(temporary, { recursive: true })
-  try {
-    await run(go, ['install', `${module}@v${toxiproxyVersion}`], {
-      env: { ...process.env, GOBIN: temporary },
-      timeout: buildTimeoutMs,
-    })
-    await rename(join(temporary, 'server'), program)
-    return program
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause)
-    say(`Toxiproxy could not be built and is left out: ${message}`)
-    return undefined
-  } finally {
-    await rm(temporary, { recursive: true, force: true })
-  }
-}
 
 async function post(port: number, path: string, body: unknown): Promise<void> {
   const endMs = performance.now() + startLimitMs
