@@ -1,0 +1,205 @@
+#!/usr/bin/env node
+// The command line: words and flags in, an exit code out. The only place that ends the process.
+import { cac } from 'cac'
+import { exitCodes, OperatorError } from '../proxy/errors.ts'
+import { nearestWord } from '../proxy/plans/nearest.ts'
+import { clusterCommand } from './commands/cluster.ts'
+import { demoCommand } from './commands/demo.ts'
+import { type CommandContext, type RawOptions, runFlags, usageError } from './commands/flags.ts'
+import { plansCommand } from './commands/plans.ts'
+import { proxyCommand } from './commands/proxy.ts'
+import { replayCommand } from './commands/replay.ts'
+import { runCommand } from './commands/run.ts'
+import { validateCommand } from './commands/validate.ts'
+import { packageVersion } from './entry.ts'
+import { processOutput } from './reports/output.ts'
+
+/** After Ctrl-C a run heals, stops its children and cleans up; past this it is left behind. */
+const cleanUpMs = 60_000
+
+type Cli = ReturnType<typeof cac>
+type Command = ReturnType<Cli['command']>
+
+const output = processOutput()
+const stopping = new AbortController()
+const context: CommandContext = { output, signal: stopping.signal }
+
+function withRunFlags(command: Command): Command {
+  return command
+    .option('--seed <number>', 'Seed of every random choice; default: the plan’s')
+    .option('--cluster <cluster>', 'embedded, or HOST:PORT,… of one that runs')
+    .option('--set <path=value>', 'Change a place of the plan; may be repeated')
+    .option('--out <folder>', 'Where the run is kept; default: gauntlet-out/PLAN-TIME')
+    .option('--json', 'Print the result as JSON; everything else goes to the error stream')
+    .option('--quiet', 'Print the verdict only')
+}
+
+function commandLine(): Cli {
+  const cli = cac('gauntlet')
+  cli.usage('COMMAND [flags]')
+  cli.option('--verbose', 'Say more, and where an error came from')
+  withRunFlags(cli.command('run <...plans>', 'Run plans, each from a fresh cluster to a verdict'))
+    .example('  gauntlet run baseline')
+    .example('  gauntlet run my-plan.yaml --seed 7 --out results')
+    .example('  gauntlet run late-commit --set workload.copier.instances=1 --json')
+    .action((plans: string[], options: RawOptions) => runCommand(plans, runFlags(options), context))
+  withRunFlags(
+    cli.command('demo', 'The same fault against a correct application and a wrong one'),
+  ).action((options: RawOptions) => demoCommand(runFlags(options), context))
+  cli
+    .command('validate <...plans>', 'Say whether plans are right; start nothing')
+    .option('--seed <number>', 'As for run')
+    .option('--cluster <cluster>', 'As for run')
+    .option('--set <path=value>', 'As for run')
+    .option('--json', 'Print the problems as JSON')
+    .option('--quiet', 'Print problems only')
+    .example('  gauntlet validate chaos/*.yaml')
+    .action((plans: string[], options: RawOptions) =>
+      validateCommand(plans, runFlags(options), context),
+    )
+  cli
+    .command('proxy', 'The proxy alone in front of a cluster, until Ctrl-C')
+    .option('--bootstrap <addresses>', 'HOST:PORT,… of the cluster’s brokers')
+    .option('--listen <address>', 'Where clients bootstrap; default: 127.0.0.1:19092')
+    .option('--advertised-host <host>', 'The host name that clients are told')
+    .option('--plan <file>', 'A plan whose faults are armed')
+    .option('--set <path=value>', 'Change a place of the plan; may be repeated')
+    .option('--advertise <feature=level>', 'A feature level to tell clients; may be repeated')
+    .option('--seed <number>', 'Seed of every random choice')
+    .example('  gauntlet proxy --bootstrap kafka-1:9092,kafka-2:9092 --plan faults.yaml')
+    .action((options: RawOptions) => proxyCommand(options, context))
+  cli
+    .command('cluster <action>', 'up, down or status of brokers that stay on this machine')
+    .option('--name <name>', 'Which one, where there are several')
+    .option('--kafka <version>', 'Kafka’s version (up)')
+    .option('--brokers <number>', 'How many (up)')
+    .option('--feature <feature=level>', 'A feature level to format with; may be repeated (up)')
+    .option('--json', 'Print the status as JSON')
+    .example('  gauntlet cluster up --brokers 3 --feature transaction.version=1')
+    .example('  gauntlet cluster down')
+    .action((action: string, options: RawOptions) => clusterCommand(action, options, context))
+  cli
+    .command('plans', 'List the plans that come with the package, and what each asks')
+    .option('--json', 'Print them as JSON')
+    .action((options: RawOptions) => plansCommand({ json: options.json === true }, context))
+  cli
+    .command('replay <folder>', 'Run again what a run’s folder holds, with its seed')
+    .option('--out <folder>', 'Where the run is kept; default: gauntlet-out/PLAN-TIME')
+    .option('--json', 'Print the result as JSON; everything else goes to the error stream')
+    .option('--quiet', 'Print the verdict only')
+    .example('  gauntlet replay gauntlet-out/baseline-20261124-101500')
+    .action((folder: string, options: RawOptions) =>
+      replayCommand(folder, runFlags(options), context),
+    )
+  cli.help()
+  cli.version(packageVersion())
+  return cli
+}
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+/** Our own words for what the parser would say, with the nearest right one. */
+function checkFlags(cli: Cli, command: Command): void {
+  const known = [...command.options, ...cli.globalCommand.options].flatMap(({ names }) => names)
+  for (const name of Object.keys(cli.options)) {
+    if (name === '--' || known.includes(name)) continue
+    const flag = name.length > 1 ? `--${kebab(name)}` : `-${name}`
+    const nearest = nearestWord(kebab(name), known.filter((one) => one.length > 1).map(kebab))
+    throw usageError(
+      `unknown flag ${flag}`,
+      nearest === undefined
+        ? `See \`gauntlet ${command.name} --help\`.`
+        : `Did you mean --${nearest}?`,
+    )
+  }
+}
+
+function noCommand(cli: Cli): OperatorError {
+  const [given] = cli.args
+  if (given === undefined) {
+    cli.globalCommand.outputHelp()
+    return usageError('no command was given', 'Start with `gauntlet demo`.')
+  }
+  const nearest = nearestWord(
+    given,
+    cli.commands.map(({ name }) => name),
+  )
+  return usageError(
+    `unknown command "${given}"`,
+    nearest === undefined ? 'See `gauntlet --help`.' : `Did you mean "${nearest}"?`,
+  )
+}
+
+async function run(argv: string[]): Promise<number> {
+  const cli = commandLine()
+  cli.parse(argv, { run: false })
+  // The parser has shown what was asked for.
+  if (cli.options.help === true || cli.options.version === true) return exitCodes.asExpected
+  const command = cli.matchedCommand
+  if (command === undefined) throw noCommand(cli)
+  checkFlags(cli, command)
+  const exitCode: unknown = await cli.runMatchedCommand()
+  if (typeof exitCode !== 'number') throw new Error(`${command.name} gave no exit code`)
+  return stopping.signal.aborted && command.name !== 'proxy' ? exitCodes.interrupted : exitCode
+}
+
+/** Says what went wrong and what to do; gives the exit code for it. */
+function explain(error: unknown): number {
+  const { red, bold } = output.colours
+  const verbose = process.argv.includes('--verbose')
+  if (stopping.signal.aborted) {
+    // Whatever broke while everything was being stopped is a consequence of that.
+    if (verbose && error instanceof Error) output.writeError(`${error.stack}\n`)
+    return exitCodes.interrupted
+  }
+  const title = (text: string) => output.writeError(`${bold(red('error'))}  ${text}\n`)
+  if (error instanceof OperatorError) {
+    title(error.message)
+    output.writeError(`       ${error.remedy}\n`)
+    if (verbose) output.writeError(`${error.stack}\n`)
+    return error.exitCode
+  }
+  if (error instanceof Error && error.name === 'CACError') {
+    title(error.message.replaceAll('`', ''))
+    output.writeError('       See `gauntlet COMMAND --help`.\n')
+    return exitCodes.usage
+  }
+  title(error instanceof Error ? error.message : String(error))
+  output.writeError(
+    verbose && error instanceof Error
+      ? `${error.stack}\n`
+      : '       This is a bug of eos-gauntlet. --verbose shows where; please report it.\n',
+  )
+  return exitCodes.bug
+}
+
+function onStopSignal(): void {
+  if (stopping.signal.aborted) {
+    output.writeError('\n  still healing and cleaning up\n')
+    return
+  }
+  output.writeError('\n  interrupted: healing, stopping, cleaning up\n')
+  stopping.abort()
+  setTimeout(() => {
+    output.writeError('  gave up waiting; what is left is removed at the next start\n')
+    process.exit(exitCodes.interrupted)
+  }, cleanUpMs).unref()
+}
+
+/** Ends the process once everything that was written has left it. */
+function end(exitCode: number): void {
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)))
+}
+
+process.on('SIGINT', onStopSignal)
+process.on('SIGTERM', onStopSignal)
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever read us is gone (`| head`); the run itself goes on to its clean end.
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => end(explain(error)))
+}
+run(process.argv).then(end, (error: unknown) => end(explain(error)))

@@ -1,0 +1,89 @@
+// From what stands on the command line to typed settings, and back: the line that repeats a run.
+import { randomInt } from 'node:crypto'
+import { OperatorError } from '../../proxy/errors.ts'
+import type { Output } from '../reports/output.ts'
+
+const seedMax = 0xffff_ffff
+
+/** What every command is given beside its own arguments. */
+export interface CommandContext {
+  output: Output
+  /** Aborted by Ctrl-C: heal, clean up, return. */
+  signal: AbortSignal
+}
+
+/** Options as the parser hands them over: by camel-cased name, repeated ones as lists. */
+export type RawOptions = Readonly<Record<string, unknown>>
+
+export interface RunFlags {
+  seed: number | undefined
+  cluster: string | undefined
+  set: readonly string[]
+  out: string | undefined
+  json: boolean
+  quiet: boolean
+  verbose: boolean
+}
+
+export function runFlags(options: RawOptions): RunFlags {
+  return {
+    seed: options.seed === undefined ? undefined : wholeNumber('--seed', options.seed, seedMax),
+    cluster:
+      options.cluster === undefined ? undefined : clusterName(text('--cluster', options.cluster)),
+    set: texts(options.set),
+    out: options.out === undefined ? undefined : text('--out', options.out),
+    json: options.json === true,
+    quiet: options.quiet === true,
+    verbose: options.verbose === true,
+  }
+}
+
+export function usageError(message: string, remedy: string): OperatorError {
+  return new OperatorError('wrong-arguments', message, remedy)
+}
+
+export function wholeNumber(flag: string, value: unknown, max: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) {
+    return value
+  }
+  throw usageError(`${flag} ${String(value)} is not a whole number`, `Give one from 0 to ${max}.`)
+}
+
+export function text(flag: string, value: unknown): string {
+  if (typeof value === 'string' || typeof value === 'number') return String(value)
+  throw usageError(`${flag} was given more than once`, 'Give it once.')
+}
+
+export function texts(value: unknown): string[] {
+  if (value === undefined) return []
+  return (Array.isArray(value) ? value : [value]).map(String)
+}
+
+function clusterName(given: string): string {
+  const isAddresses = given.split(',').every((address) => /^[^\s:]+:[0-9]{1,5}$/.test(address))
+  if (given === 'embedded' || given === 'docker' || isAddresses) return given
+  throw usageError(
+    `--cluster ${given} is no cluster`,
+    'Use `embedded`, or the addresses of one that runs: HOST:PORT,HOST:PORT.',
+  )
+}
+
+/** For plans that name no seed; printed with the run, so that it can be had again. */
+export function randomSeed(): number {
+  return randomInt(seedMax)
+}
+
+/** The command that does the same run again. */
+export function againLine(plan: string, seed: number, flags: RunFlags): string {
+  const words = ['gauntlet', 'run', plan, '--seed', String(seed)]
+  if (flags.cluster !== undefined) words.push('--cluster', flags.cluster)
+  for (const change of flags.set) {
+    if (!change.startsWith('seed=')) words.push('--set', change)
+  }
+  return words.map(quoted).join(' ')
+}
+
+/** Quoted for a shell where that is needed. */
+export function quoted(word: string): string {
+  return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}

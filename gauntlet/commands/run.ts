@@ -1,0 +1,39 @@
+// `gauntlet run PLAN…`: one run after the other, a table when there were several, the exit code of them all.
+import { exitCodeOf } from '../exit-code.ts'
+import { dataOutput } from '../reports/output.ts'
+import { tableLines } from '../reports/terminal-verdict.ts'
+import type { Result } from '../run-events.ts'
+import { execute, runFolders } from './execute.ts'
+import { againLine, type CommandContext, type RunFlags } from './flags.ts'
+import { loadPlans, refusePlans } from './load-plans.ts'
+
+export async function runCommand(
+  names: readonly string[],
+  flags: RunFlags,
+  context: CommandContext,
+): Promise<number> {
+  const loaded = loadPlans(names, flags)
+  if ('problems' in loaded) return refusePlans(loaded.problems, context.output)
+  const forPeople = flags.json ? dataOutput(context.output) : context.output
+  const folders = runFolders(
+    loaded.plans.map(({ plan }) => plan.name),
+    flags.out,
+  )
+  const results: Result[] = []
+  for (const [index, { given, plan }] of loaded.plans.entries()) {
+    if (context.signal.aborted) break
+    const outDir = folders[index]
+    if (outDir === undefined) throw new Error('a folder for each run')
+    const again = againLine(given, plan.seed, flags)
+    const part = { output: forPeople, signal: context.signal }
+    results.push(await execute({ plan, outDir, again }, flags, part))
+  }
+  if (results.length > 1 && !flags.quiet) {
+    forPeople.write(`${tableLines(results, forPeople.colours).join('\n')}\n`)
+  }
+  if (flags.json) {
+    const data = loaded.plans.length === 1 ? results[0] : results
+    context.output.write(`${JSON.stringify(data, null, 2)}\n`)
+  }
+  return exitCodeOf(results)
+}

@@ -1,0 +1,131 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { entryFile } from '../../gauntlet/entry.ts'
+import { shippedPlans } from '../../gauntlet/plan-files.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'gauntlet-cli-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** The compiled program, as a user starts it; none of these calls may start anything. */
+function gauntlet(...args: string[]): { code: number | null; out: string; err: string } {
+  const result = spawnSync(process.execPath, [entryFile('gauntlet/cli.js'), ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+  return { code: result.status, out: result.stdout, err: result.stderr }
+}
+
+function planFile(name: string, text: string): string {
+  const file = join(folder, name)
+  writeFileSync(file, text)
+  return file
+}
+
+const wrongPlan = planFile(
+  'wrong.yaml',
+  `name: wrong
+workload: { copier: { client: java } }
+load: { records: 100 }
+faults:
+  - when: { reply: EndTnx, nth: 2 }
+    inject: { drop: reply }
+`,
+)
+
+describe('wrong arguments end with 64 and the nearest right word', () => {
+  it.each([
+    [['rnu', 'baseline'], 'unknown command "rnu"', 'Did you mean "run"?'],
+    [['run', 'baseline', '--sed', '4'], 'unknown flag --sed', 'Did you mean --seed?'],
+    [['proxy', '--bootstap', 'a:1'], 'unknown flag --bootstap', 'Did you mean --bootstrap?'],
+    [['run', 'baselin'], 'there is no plan baselin', 'Did you mean "baseline"?'],
+    [['cluster', 'upp'], 'unknown cluster action "upp"', 'Did you mean "up"?'],
+    [['run'], 'missing required args', 'gauntlet COMMAND --help'],
+    [['run', 'baseline', '--seed', 'x'], '--seed x is not a whole number', 'Give one from 0'],
+    [['run', 'baseline', '--seed'], 'value is missing', '--help'],
+    [['run', 'baseline', '--cluster', 'moon'], '--cluster moon is no cluster', 'embedded'],
+    [['proxy'], 'there is no cluster to stand in front of', '--bootstrap HOST:PORT'],
+    [['proxy', '--bootstrap', 'kafka'], '--bootstrap kafka is no address', 'HOST:PORT'],
+    [['replay', '.'], 'is no folder of a run', 'gauntlet-out'],
+    [[], 'no command was given', 'gauntlet demo'],
+  ])('gauntlet %j', (args, message, remedy) => {
+    const { code, err } = gauntlet(...args)
+    expect(err).toContain(message)
+    expect(err).toContain(remedy)
+    expect(code).toBe(64)
+  })
+})
+
+describe('a wrong plan ends with 65', () => {
+  it('explains itself and every command', () => {
+    const { code, out } = gauntlet('--help')
+    expect(code).toBe(0)
+    for (const command of ['run', 'demo', 'validate', 'proxy', 'cluster', 'plans', 'replay']) {
+      expect(out).toContain(`$ gauntlet ${command} --help`)
+    }
+    expect(gauntlet('run', '--help').out).toContain('gauntlet run my-plan.yaml --seed 7')
+  })
+
+  it('starts nothing, not even the right plans beside it', () => {
+    const { code, err } = gauntlet('run', 'baseline', wrongPlan, '--out', 'never')
+    expect(err).toContain('1 problem; nothing was started.')
+    expect(code).toBe(65)
+    expect(gauntlet('replay', 'never').err).toContain('no folder of a run')
+  })
+
+  it('names the flag that made it wrong', () => {
+    const { code, err } = gauntlet('validate', 'baseline', '--set', 'load.record=5')
+    expect(err).toContain('--set load.record=5  unknown key "record", did you mean "records"?')
+    expect(code).toBe(65)
+  })
+
+  it('is JSON for programs', () => {
+    const { code, out } = gauntlet('validate', 'wrong.yaml', '--json')
+    const { valid, problems } = JSON.parse(out)
+    expect(valid).toBe(false)
+    expect(problems).toMatchObject([{ line: 5, column: 20, length: 6, nearest: 'EndTxn' }])
+    expect(code).toBe(65)
+  })
+
+  it('is refused for the proxy alone when it asks to kill what others run', () => {
+    const { code, err } = gauntlet(
+      ...['proxy', '--bootstrap', '127.0.0.1:1', '--plan', 'coordinator-crash-in-commit'],
+    )
+    expect(err).toContain('not possible on an external cluster')
+    expect(code).toBe(65)
+  })
+})
+
+describe('what can be asked without starting anything ends with 0', () => {
+  it('validates every shipped plan by name, with changes', () => {
+    const { code, out } = gauntlet(
+      ...['validate', ...shippedPlans(), '--set', 'workload.copier.client=kafkajs'],
+    )
+    expect(out.trim().split('\n')).toHaveLength(shippedPlans().length)
+    expect(code).toBe(0)
+  })
+
+  it('lists the shipped plans with their questions', () => {
+    const { code, out } = gauntlet('plans')
+    for (const name of shippedPlans()) expect(out).toContain(name)
+    expect(out).toContain('Does every record arrive exactly once when nothing goes wrong?')
+    expect(code).toBe(0)
+  })
+
+  it('lists them as JSON', () => {
+    const entries = JSON.parse(gauntlet('plans', '--json').out) as { name: string }[]
+    expect(entries.map(({ name }) => name)).toEqual(shippedPlans())
+  })
+
+  it('explains itself and every command', () => {
+    const { code, out } = gauntlet('--help')
+    expect(code).toBe(0)
+    for (const command of ['run', 'demo', 'validate', 'proxy', 'cluster', 'plans', 'replay']) {
+      expect(out).toContain(`$ gauntlet ${command} --help`)
+    }
+    expect(gauntlet('run', '--help').out).toContain('gauntlet run my-plan.yaml --seed 7')
+  })
+})
