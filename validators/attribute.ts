@@ -1,0 +1,57 @@
+// Which faults a finding has to do with. Strongest first: the fault was set off by the very exchange that carried a
+// record of the finding; by another exchange of the same transaction; by the same transactional id; or it merely
+// lasted while the record was sent. A relation is not a proof of guilt: it says where to look.
+import type { Firing } from '../proxy/events.ts'
+import { type Cause, type Finding, type Proof, type Relation, relations } from './finding.ts'
+import type { History } from './history.ts'
+
+export function causesOf(history: History, finding: Finding): Cause[] {
+  const causes: Cause[] = []
+  for (const { name, kind, firings } of history.timeline.faults) {
+    const found = firings.flatMap((firing) => {
+      const relation = strongest(firing, finding.proof)
+      return relation === undefined ? [] : [{ number: firing.number, relation }]
+    })
+    const relation = relations.find((one) => found.some((entry) => entry.relation === one))
+    if (relation === undefined) continue
+    causes.push({
+      fault: name,
+      kind,
+      firings: found.filter((entry) => entry.relation === relation).map(({ number }) => number),
+      relation,
+    })
+  }
+  return causes.sort((a, b) => relations.indexOf(a.relation) - relations.indexOf(b.relation))
+}
+
+function strongest(firing: Firing, proofs: readonly Proof[]): Relation | undefined {
+  return relations.find((relation) => proofs.some((proof) => isRelated(relation, firing, proof)))
+}
+
+function isRelated(relation: Relation, firing: Firing, proof: Proof): boolean {
+  const { exchange } = firing
+  switch (relation) {
+    case 'exchange':
+      return (
+        exchange !== undefined &&
+        proof.exchange !== undefined &&
+        exchange.connection === proof.exchange.connection &&
+        exchange.correlationId === proof.exchange.correlationId
+      )
+    case 'transaction':
+      return isSameId(firing, proof) && exchange?.transaction === proof.transaction
+    case 'transactional-id':
+      return isSameId(firing, proof)
+    case 'window': {
+      const until = firing.healedAtMs ?? firing.appliedAtMs ?? firing.firedAtMs
+      return proof.atMs !== undefined && proof.atMs >= firing.firedAtMs && proof.atMs <= until
+    }
+  }
+}
+
+function isSameId(firing: Firing, { transactionalId }: Proof): boolean {
+  return (
+    transactionalId !== undefined &&
+    (firing.exchange?.transactionalIds?.includes(transactionalId) ?? false)
+  )
+}
