@@ -109,7 +109,7 @@ export function lastError(log: string): string | undefined {
   const last = failures.findLast((line) => !line.startsWith('Caused by: '))
   const cause = failures.at(-1)
   const chosen = cause?.startsWith('Caused by: ') === true ? cause : last
-  return chosen?.replace(/^[0-9-]+ [0-9:,]+ (ERROR|FATAL) /, '').slice(0, 500)
+  return chosen?.replace(/^(Caused by: |[0-9-]+ [0-9:,]+ (ERROR|FATAL) )/, '').slice(0, 500)
 }
 
 function stoppedWhileStarting(node: Node): OperatorError {
