@@ -35,9 +35,11 @@ const endTxnV2From = 5
 
 /** The exchange as a request begins it, with nothing applied. */
 export function openExchange(memory: Memory, o: Observation): TrackedExchange {
+  const read = o.apiKey === produceKey ? batchesIn(o.request, memory.topicName) : undefined
   return {
     entries: [],
-    batches: o.apiKey === produceKey ? batchesIn(o.request, memory.topicName) : undefined,
+    batches: read?.batches,
+    unreadable: read?.unreadable,
     sentAtMs: o.atMs,
     delivered: o.delivered !== false,
     settled: false,

@@ -1,8 +1,9 @@
 // Produce as the tracker needs it: the header of each batch and the answer to each, never a record.
 import type { Outcome, SentBatch } from '../events.ts'
+import { ProtocolError } from '../protocol/bytes.ts'
 import type { Message } from '../protocol/codec.ts'
 import { errorNameOf } from '../protocol/error-codes.ts'
-import { readBatches } from '../protocol/record-batch.ts'
+import { type BatchHeader, readBatches } from '../protocol/record-batch.ts'
 import type { Answer } from './apply-reply.ts'
 import { batchMayBeInLog, none } from './broker-answers.ts'
 import { bytesOf, numberOf, structsOf } from './message-fields.ts'
@@ -10,23 +11,33 @@ import { topicOf } from './subjects.ts'
 
 const codeMissing = Number.NaN
 
+export interface ReadBatches {
+  batches: SentBatch[]
+  /** Why some of the request's records could not be read as batches; the broker will refuse them too. */
+  unreadable: string | undefined
+}
+
 /** The batches of a request with nothing said about them yet. */
 export function batchesIn(
   request: Message,
   topicName: (topicId: string) => string | undefined,
-): SentBatch[] {
+): ReadBatches {
   const batches: SentBatch[] = []
+  let unreadable: string | undefined
   for (const data of structsOf(request, 'topicData')) {
     const topic = topicOf(data, topicName) ?? ''
     for (const partitionData of structsOf(data, 'partitionData')) {
-      const records = bytesOf(partitionData, 'records')
-      if (records === undefined) continue
       const partition = numberOf(partitionData, 'index', -1)
-      for (const batch of readBatches(records)) {
+      const read = headersOf(partitionData)
+      if (typeof read === 'string') {
+        unreadable = `Produce to ${topic}-${partition}: ${read}`
+        continue
+      }
+      for (const batch of read) {
         batches.push({
           topic,
           partition,
-          producerId: Number(batch.producerId),
+          producerId: batch.producerId,
           producerEpoch: batch.producerEpoch,
           baseSequence: batch.baseSequence,
           records: batch.recordCount,
@@ -36,7 +47,19 @@ export function batchesIn(
       }
     }
   }
-  return batches
+  return { batches, unreadable }
+}
+
+/** The headers of a partition's batches, or why there are none to be read. */
+function headersOf(partitionData: Message): readonly BatchHeader[] | string {
+  const records = bytesOf(partitionData, 'records')
+  if (records === undefined) return []
+  try {
+    return readBatches(records)
+  } catch (cause) {
+    if (cause instanceof ProtocolError) return cause.message
+    throw cause
+  }
 }
 
 interface PartitionAnswer {

@@ -1,5 +1,6 @@
 // Which transactional ids, producers, groups and topics a message names. Looks at the message alone; what
 // only the tracker can know (whose producer id that is) is added by locate.ts.
+import { zeroUuid } from '../protocol/bytes.ts'
 import type { Message } from '../protocol/codec.ts'
 import {
   addOffsetsToTxnKey,
@@ -39,7 +40,6 @@ export interface NamedMarker {
 }
 
 const unknown = -1
-const noTopicId = 'AAAAAAAAAAAAAAAAAAAAAA'
 
 function named(message: Message, transactionalId: string | undefined): readonly NamedProducer[] {
   if (transactionalId === undefined) return []
@@ -137,7 +137,7 @@ export function topicOf(
   topicName: (topicId: string) => string | undefined,
 ): string | undefined {
   const topicId = textOf(struct, 'topicId')
-  if (topicId !== undefined && topicId !== noTopicId) return topicName(topicId) ?? topicId
+  if (topicId !== undefined && topicId !== zeroUuid) return topicName(topicId) ?? topicId
   return textOf(struct, 'name') ?? textOf(struct, 'topic') ?? textOf(struct, 'topicName')
 }
 

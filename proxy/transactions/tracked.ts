@@ -102,6 +102,7 @@ export interface ExchangeEntry {
 export interface TrackedExchange {
   entries: ExchangeEntry[]
   batches: SentBatch[] | undefined
+  unreadable: string | undefined
   sentAtMs: number
   delivered: boolean
   /** Answered, or known to be lost, as far as the client is concerned. */

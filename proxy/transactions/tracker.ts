@@ -149,6 +149,9 @@ export function createTracker(options: TrackerOptions): Tracker {
     const exchange = openExchange(memory, o)
     memory.exchanges.set(o.request, exchange)
     const outbox = outboxAt(o.atMs)
+    if (exchange.unreadable !== undefined) {
+      outbox.effects.push({ atMs: o.atMs, type: 'oddity', message: exchange.unreadable })
+    }
     for (const named of namedProducers(memory, o, exchange)) {
       applyRequest(outbox, memory, o, exchange, step, named)
     }
