@@ -23,7 +23,8 @@ export interface FaultFacts {
   fired: number
   applied: number
   healed: number
-  /** Its last known state: the newest event about each firing. */
+  state: FaultStatus['state']
+  /** As the newest event about each of them tells. */
   firings: Firing[]
 }
 
@@ -101,6 +102,7 @@ export function collectTimeline(): TimelineCollector {
         status?.healed ?? 0,
         seen.filter((one) => one.healedAtMs !== undefined).length,
       ),
+      state: status?.state ?? 'spent',
       firings: seen.length > 0 ? seen : (status?.firings ?? []),
     }
   }
