@@ -1,8 +1,7 @@
 // What a run tells whoever shows it, and what it leaves behind: events while it goes on, the result at its
 // end, and the few settings that are no part of the plan. Types only.
 import type { FaultStatus } from '../proxy/events.ts'
-
-export type Verdict = 'PASS' | 'INCONCLUSIVE' | 'FAIL'
+import type { Judgement } from '../validators/verdict.ts'
 
 export interface RunOptions {
   /** The run's own folder; made if it is not there. */
@@ -11,28 +10,8 @@ export interface RunOptions {
   verbose: boolean
 }
 
-export interface RunFinding {
-  kind: string
-  /** Some of the ids concerned; `count` says how many there are. */
-  ids: readonly string[]
-  count: number
-  /** One sentence for people. */
-  summary?: string
-  proof: unknown
-  /** Faults that touched the messages concerned, by name and number of firing. */
-  causes: readonly string[]
-  /** The plan's reason, if it allows this kind. */
-  allowed?: string
-}
-
-/** What `result.json` holds. */
-export interface Result {
-  verdict: Verdict
-  expected: Verdict
-  /** Kinds that a FAIL must show; empty when the plan names none. */
-  expectedFindings: readonly string[]
-  /** Sentences, the most important first. */
-  reasons: readonly string[]
+/** What `result.json` holds: the judgement, and what was judged. */
+export interface Result extends Judgement {
   plan: string
   asks: string
   seed: number
@@ -42,24 +21,7 @@ export interface Result {
     brokers: number
     features: Readonly<Record<string, number>>
   }
-  records: {
-    expected: number
-    committed: number
-    lost: number
-    duplicated: number
-    unexpected: number
-  }
-  transactions: {
-    begun: number
-    committed: number
-    aborted: number
-    unknown: number
-    fenced: number
-    hanging: number
-  }
   faults: readonly FaultStatus[]
-  findings: readonly RunFinding[]
-  recovery: { longestStallMs?: number; timeToRecoverMs?: number }
   /** Milliseconds by phase. */
   timings: Readonly<Record<string, number>>
 }

@@ -1,9 +1,10 @@
 // The last lines of a run: the verdict, why, what was found, and how to have it again. And the table that
 // ends several runs. Pure text; the verdict's word is always there, colour only underlines it.
-import { isAsExpected } from '../exit-code.ts'
-import type { Result, RunFinding, Verdict } from '../run-events.ts'
+import type { AttributedFinding } from '../../validators/finding.ts'
+import type { Verdict } from '../../validators/history-line.ts'
+import type { Result } from '../run-events.ts'
 import type { Output } from './output.ts'
-import { count, counted } from './words.ts'
+import { count } from './words.ts'
 
 /** Longer lists are in result.json. */
 const idsShownMax = 5
@@ -24,15 +25,10 @@ function painted(verdict: Verdict, colours: Colours): string {
 }
 
 /** The reason in one sentence. */
-export function verdictReason(result: Result): string {
-  const [first] = result.reasons
-  if (first !== undefined) return first
-  const { expected, committed } = result.records
-  return `${counted(expected, 'input')}, ${counted(committed, 'output')}, nothing lost, doubled or left open`
-}
+const reasonOf = (result: Result) => result.reasons[0] ?? 'no reason was given'
 
 function expectation(result: Result): string {
-  if (isAsExpected(result)) {
+  if (result.asExpected) {
     return result.expected === 'PASS' ? '' : '   (as the plan expects)'
   }
   const kinds = result.expectedFindings
@@ -40,15 +36,14 @@ function expectation(result: Result): string {
   return `   (the plan expects ${result.expected}${wanted})`
 }
 
-function findingLines(finding: RunFinding): string[] {
-  const { kind, ids, count: number, summary, causes, allowed } = finding
+function findingLines({ kind, ids, count: number, causes }: AttributedFinding): string[] {
   const more = number > idsShownMax ? ', …' : ''
   const shown = ids.length === 0 ? '' : `   ${ids.slice(0, idsShownMax).join(', ')}${more}`
-  const lines = [`${kind} × ${count(number)}${shown}`]
-  if (summary !== undefined) lines.push(`  ${summary}`)
-  if (causes.length > 0) lines.push(`  touched by ${causes.join(', ')}`)
-  if (allowed !== undefined) lines.push(`  allowed: ${allowed}`)
-  return lines
+  const touched = causes.map(({ fault, firings }) => `${fault} #${firings.join(', #')}`)
+  return [
+    `${kind} × ${count(number)}${shown}`,
+    ...(touched.length === 0 ? [] : [`  touched by ${touched.join('; ')}`]),
+  ]
 }
 
 function faultLines(result: Result): string[] {
@@ -71,9 +66,10 @@ export function verdictLines({ result, outDir, again }: LastWords, colours: Colo
   const quiet = (text: string) => colours.dim(text)
   return [
     '',
-    ` ${painted(result.verdict, colours)} ${verdictReason(result)}${expectation(result)}`,
+    ` ${painted(result.verdict, colours)} ${reasonOf(result)}${expectation(result)}`,
     ...result.reasons.slice(1, reasonsShownMax).map((reason) => `${pad} ${reason}`),
     ...result.findings.flatMap(findingLines).map((line) => `${pad} ${line}`),
+    ...result.notes.map((note) => quiet(`${pad} ${note}`)),
     quiet(
       `${pad} inputs ${count(records.expected)} · outputs ${count(records.committed)} · lost ${count(records.lost)} · doubled ${count(records.duplicated)} · unexpected ${count(records.unexpected)}`,
     ),
@@ -90,7 +86,7 @@ export function verdictLines({ result, outDir, again }: LastWords, colours: Colo
 
 /** One word for scripts that keep a log: `PASS baseline: reason`. */
 export function quietLine(result: Result): string {
-  return `${result.verdict} ${result.plan}: ${verdictReason(result)}${expectation(result)}`
+  return `${result.verdict} ${result.plan}: ${reasonOf(result)}${expectation(result)}`
 }
 
 /** Several runs side by side. */
@@ -103,7 +99,7 @@ export function tableLines(results: readonly Result[], colours: Colours): string
     count(result.records.duplicated),
     count(result.records.unexpected),
     result.verdict,
-    isAsExpected(result) ? 'as expected' : `expected ${result.expected}`,
+    result.asExpected ? 'as expected' : `expected ${result.expected}`,
   ])
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
