@@ -46,6 +46,28 @@ export const slf4jApi: PinnedJar = {
   sha256: 'd3ef575e3e4979678dc01bf1dcce51021493b4d11fb7f1be8ad982877c16a1c0',
 }
 
+/** For the JSON converters of Kafka's message classes; only tests need it. */
+export const jackson: PinnedJar[] = [
+  {
+    group: 'com.fasterxml.jackson.core',
+    artifact: 'jackson-databind',
+    version: '2.19.2',
+    sha256: '0a1bd4e9b0d670e632d40ee8c625ad376233502f03c2f5889baea95d025b47a7',
+  },
+  {
+    group: 'com.fasterxml.jackson.core',
+    artifact: 'jackson-core',
+    version: '2.19.2',
+    sha256: 'aa77eaf29293a868c47372194f7c5287d77d9370b04ea25d3fffc1e4904b5880',
+  },
+  {
+    group: 'com.fasterxml.jackson.core',
+    artifact: 'jackson-annotations',
+    version: '2.19.2',
+    sha256: 'e516743a316dcf83c572ffc9cb6e8c5e8c134880c8c5155b02f7b34e9c5dc3cf',
+  },
+]
+
 export function sha256Of(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex')
 }

@@ -87,7 +87,7 @@ function literal(layout: DefaultLayout): string {
     case 'empty-array':
       return '[]'
     case 'struct':
-      return `default${layout.struct.name}()`
+      return `default_${layout.struct.name}()`
   }
 }
 
@@ -96,18 +96,18 @@ function literal(layout: DefaultLayout): string {
 export function compileReader(root: StructLayout): Reader {
   const structs = structsOf(root)
   const source = [...structs.map(defaultSource), ...structs.map(readerSource)].join('\n')
-  return compiled(source, `read${root.name}`) as Reader
+  return compiled(source, `read_${root.name}`) as Reader
 }
 
 function defaultSource(struct: StructLayout): string {
   const values = struct.fields.map(
     (field) => `${identifier(field.name)}: ${literal(field.default)}`,
   )
-  return `function default${identifier(struct.name)}() { return { ${values.join(', ')} } }`
+  return `function default_${identifier(struct.name)}() { return { ${values.join(', ')} } }`
 }
 
 function readerSource(struct: StructLayout): string {
-  const lines = [`function read${identifier(struct.name)}(cursor) {`]
+  const lines = [`function read_${identifier(struct.name)}(cursor) {`]
   for (const field of struct.fields) {
     if (isPlain(field)) lines.push(readField(field, `const ${field.name}_ =`))
     else if (field.tag !== undefined) lines.push(`let ${field.name}_ = ${literal(field.default)}`)
@@ -148,7 +148,7 @@ function readField(field: FieldLayout, target: string): string {
     case 'primitive':
       return `${target} read${form(type.primitive, nullable, compact)}(cursor)`
     case 'struct': {
-      const read = `read${type.struct.name}(cursor)`
+      const read = `read_${type.struct.name}(cursor)`
       return `${target} ${nullable ? `readPresence(cursor) ? ${read} : null` : read}`
     }
     case 'array': {
@@ -169,7 +169,7 @@ function readElement(element: TypeLayout, compact: boolean): string {
     case 'primitive':
       return `read${form(element.primitive, false, compact)}(cursor)`
     case 'struct':
-      return `read${element.struct.name}(cursor)`
+      return `read_${element.struct.name}(cursor)`
     case 'array':
       throw new Error('Kafka has no arrays of arrays')
   }
@@ -184,7 +184,7 @@ export function compileWriter(root: StructLayout): Writer {
     ...structs.map(isDefaultSource),
     ...structs.map(writerSource),
   ]
-  return compiled(parts.join('\n'), `write${root.name}`) as Writer
+  return compiled(parts.join('\n'), `write_${root.name}`) as Writer
 }
 
 /** An expression: is this value the field's default? */
@@ -196,12 +196,12 @@ function isDefault(field: FieldLayout, value: string): string {
         const { value: integer } = layout
         return `(${value} === ${integer}n || ${value} === ${Number(integer)})`
       }
-      return `${value} === ${JSON.stringify(layout.value)}`
+      return `(${value} === ${JSON.stringify(layout.value)})`
     case 'empty-bytes':
     case 'empty-array':
       return `(${value} !== null && ${value}.length === 0)`
     case 'struct':
-      return `(${value} !== null && isDefault${layout.struct.name}(${value}))`
+      return `(${value} !== null && isDefault_${layout.struct.name}(${value}))`
   }
 }
 
@@ -211,11 +211,11 @@ function isDefaultSource(struct: StructLayout): string {
     return `(${value} === undefined || ${isDefault(field, value)})`
   })
   tests.push('(value.unknownTaggedFields === undefined || value.unknownTaggedFields.length === 0)')
-  return `function isDefault${struct.name}(value) { return ${tests.join(' && ')} }`
+  return `function isDefault_${struct.name}(value) { return ${tests.join(' && ')} }`
 }
 
 function writerSource(struct: StructLayout): string {
-  const lines = [`function write${struct.name}(output, value) {`]
+  const lines = [`function write_${struct.name}(output, value) {`]
   for (const field of struct.fields) {
     if (isPlain(field)) lines.push(writePlain(field))
     else if (!field.present && !field.ignorable) lines.push(refuseAbsent(field, struct.version))
@@ -289,7 +289,7 @@ ${writeElement(element, compact, where)}
 }
 
 function writeStruct(struct: StructLayout, value: string, where: string): string {
-  return `checkStruct(output, ${value}, ${where}); write${struct.name}(output, ${value})`
+  return `checkStruct(output, ${value}, ${where}); write_${struct.name}(output, ${value})`
 }
 
 function writeElement(element: TypeLayout, compact: boolean, where: string): string {

@@ -4,7 +4,7 @@
 import { zeroUuid } from './bytes.ts'
 import { type Direction, type Message, perMessage } from './codec.ts'
 import type { FieldLayout, StructLayout } from './layout.ts'
-import { roleOf, subjectOfList } from './subjects.ts'
+import { isForgotten, roleOf, subjectOfList } from './subjects.ts'
 import { structIn } from './walk.ts'
 
 export interface TopicEntity {
@@ -79,7 +79,7 @@ function structCollector(
   const roles = struct.fields.map(roleOf)
   const isTopic = roles.includes('topic-name') || roles.includes('topic-id')
   const parts = struct.fields
-    .filter((field) => field.present)
+    .filter((field) => field.present && !isForgotten(field))
     .map((field) => fieldCollector(field, isTopic || insideTopic, done))
     .filter((part) => part !== undefined)
   const collect: Collect = (value, found, outerTopic) => {

@@ -4,7 +4,7 @@
 // are about; the few that no schema relates are written out at the end.
 import { type FieldValue, type Message, perMessage } from './codec.ts'
 import { defaultStruct, type FieldLayout, type StructLayout } from './layout.ts'
-import { roleOf, type Subject, subjectOf, subjectOfList } from './subjects.ts'
+import { isForgotten, roleOf, type Subject, subjectOf, subjectOfList } from './subjects.ts'
 import { structIn } from './walk.ts'
 
 const layoutFor = perMessage((layout) => layout)
@@ -13,11 +13,8 @@ export function responseLayout(apiKey: number, version: number): StructLayout {
   return layoutFor('response', apiKey, version)
 }
 
-/** Topics that a request only mentions: no answer is due for them. */
-const mentionedOnly = new Set(['forgottenTopicsData'])
-
 /** A struct of the request, or a plain value from one of its lists. */
-type Source = { struct: StructLayout; value: Message } | { plain: FieldValue }
+type Source = { struct: StructLayout; value: Message } | { plain: FieldValue; subject: Subject }
 
 /** The elements about a subject inside a part of the request, however deep. */
 function sourcesOf(subject: Subject, within: Source): Source[] {
@@ -29,8 +26,8 @@ function sourcesOf(subject: Subject, within: Source): Source[] {
     const inner = structIn(field.type)
     if (inner === undefined) {
       if (subjectOfList(field) !== subject) continue
-      for (const plain of value as FieldValue[]) found.push({ plain })
-    } else if (!mentionedOnly.has(field.name)) {
+      for (const plain of value as FieldValue[]) found.push({ plain, subject })
+    } else if (!isForgotten(field)) {
       const elements = (Array.isArray(value) ? value : [value]) as Message[]
       const isAbout = Array.isArray(value) && subjectOf(inner) === subject
       for (const element of elements) {
@@ -117,7 +114,10 @@ function nameFrom(
   relation: 'about' | 'counterpart',
 ): FieldValue | undefined {
   const role = roleOf(field)
-  if (!('struct' in source)) return role === undefined ? undefined : source.plain
+  if (!('struct' in source)) {
+    const named = source.subject === 'topic' ? 'topic-name' : source.subject
+    return role === named ? source.plain : undefined
+  }
   const same = source.struct.fields.find((candidate) => {
     if (!candidate.present) return false
     if (relation === 'about') return role !== undefined && roleOf(candidate) === role

@@ -60,3 +60,8 @@ export function subjectOfList(field: FieldLayout): Subject | undefined {
       return undefined
   }
 }
+
+/** What a Fetch only takes out of its session: nothing is asked and no answer is due for it. */
+export function isForgotten(field: FieldLayout): boolean {
+  return field.name === 'forgottenTopicsData'
+}

@@ -1,0 +1,233 @@
+// The proof against an outsider: Kafka's own classes make messages of every API and version, and read the
+// answers that we make. The list of APIs and versions is theirs too, so that none can be forgotten.
+import { beforeAll, describe, expect, it } from 'vitest'
+import {
+  allApis,
+  apiOf,
+  decodeData,
+  decodeRequest,
+  decodeResponse,
+  encodeData,
+  encodeRequest,
+  encodeResponse,
+  type FieldValue,
+  type Message,
+} from '../../../proxy/protocol/codec.ts'
+import { entitiesOf } from '../../../proxy/protocol/entities.ts'
+import { errorCodeNamed } from '../../../proxy/protocol/error-codes.ts'
+import { carriesError, errorAnswer } from '../../../proxy/protocol/synthesize.ts'
+import { type JavaMessage, javaMessages, javaReadings } from './java-oracle.ts'
+
+const seed = 20_260_101
+const recordsNames = new Set(['records', 'unalignedRecords'])
+
+let messages: JavaMessage[] = []
+
+beforeAll(() => {
+  messages = javaMessages(seed)
+})
+
+function schemaName({ className }: JavaMessage): string {
+  return className.endsWith('HeaderData') ? className.replace(/Data$/, '') : className
+}
+
+function decode(message: JavaMessage, bytes = message.bytes): Message {
+  const { kind, apiKey, version } = message
+  if (kind === 'request') return decodeRequest(apiKey, version, bytes)
+  if (kind === 'response') return decodeResponse(apiKey, version, bytes)
+  return decodeData(schemaName(message), version, bytes)
+}
+
+function encode(message: JavaMessage, value: Message): Buffer {
+  const { kind, apiKey, version } = message
+  if (kind === 'request') return encodeRequest(apiKey, version, value)
+  if (kind === 'response') return encodeResponse(apiKey, version, value)
+  return encodeData(schemaName(message), version, value)
+}
+
+/** Where ours differs from Kafka's JSON; `fallback` is what a field means that the JSON leaves out. */
+function difference(
+  ours: FieldValue | undefined,
+  theirs: FieldValue | undefined,
+  fallback: FieldValue | undefined,
+  path: string,
+): string | undefined {
+  const expected = theirs === undefined ? fallback : theirs
+  if (Array.isArray(ours) && Array.isArray(expected)) {
+    if (ours.length !== expected.length) return `${path}: ${ours.length} elements`
+    return firstOf(ours.map((element, i) => difference(element, expected[i], {}, `${path}[${i}]`)))
+  }
+  if (Buffer.isBuffer(ours)) {
+    return Buffer.isBuffer(expected) && ours.equals(expected) ? undefined : `${path}: other bytes`
+  }
+  if (ours !== null && typeof ours === 'object' && !Array.isArray(ours)) {
+    if (expected === null || typeof expected !== 'object') return `${path}: a struct`
+    const names = new Set([...Object.keys(ours), ...Object.keys(expected)])
+    for (const name of ['unknownTaggedFields', ...recordsNames]) names.delete(name)
+    return firstOf(
+      [...names].map((name) =>
+        difference(
+          ours[name],
+          (expected as Message)[name],
+          defaultLike(ours[name]),
+          `${path}.${name}`,
+        ),
+      ),
+    )
+  }
+  return ours === expected ? undefined : `${path}: ${String(ours)} is not ${String(expected)}`
+}
+
+function firstOf(differences: (string | undefined)[]): string | undefined {
+  return differences.find((one) => one !== undefined)
+}
+
+/**
+ * A field that Kafka's JSON leaves out is absent in the version or a tagged one at its default. Both must be
+ * at the default, which is for every such field one of these (the bytes prove the rest).
+ */
+function defaultLike(ours: FieldValue | undefined): FieldValue | undefined {
+  const defaults: unknown[] = [0, 0n, -1, -1n, '', null, false, true, 'AAAAAAAAAAAAAAAAAAAAAA']
+  const highest: unknown[] = [1, 3, 16, 60_000, 2_000, -2, -(2 ** 31), 2 ** 31 - 1, 2n ** 63n - 1n]
+  if ([...defaults, ...highest].includes(ours)) return ours
+  if (Array.isArray(ours)) return []
+  return Buffer.isBuffer(ours) ? Buffer.alloc(0) : {}
+}
+
+/** Every field of records in the message, in the order of the schema. */
+function recordsIn(value: FieldValue): (Buffer | null)[] {
+  if (Array.isArray(value)) return value.flatMap(recordsIn)
+  if (value === null || typeof value !== 'object' || Buffer.isBuffer(value)) return []
+  return Object.entries(value).flatMap(([name, inner]) =>
+    recordsNames.has(name) ? [inner as Buffer | null] : recordsIn(inner),
+  )
+}
+
+/** Kafka's JSON with the records that it leaves out. */
+function withRecords(value: FieldValue, records: (Buffer | null)[]): FieldValue {
+  if (Array.isArray(value)) return value.map((element) => withRecords(element, records))
+  if (value === null || typeof value !== 'object' || Buffer.isBuffer(value)) return value
+  const entries = Object.entries(value).map(([name, inner]) =>
+    recordsNames.has(name)
+      ? [name, records.shift() as FieldValue]
+      : [name, withRecords(inner, records)],
+  )
+  return Object.fromEntries(entries)
+}
+
+describe('codec against the classes of kafka-clients 4.4.0', () => {
+  it('knows exactly the APIs and versions that Kafka has', () => {
+    const theirs = new Set(
+      messages
+        .filter(({ kind }) => kind !== 'data')
+        .map(({ kind, apiKey, version }) => `${kind} ${apiKey} ${version}`),
+    )
+    const ours = new Set<string>()
+    for (const api of allApis()) {
+      for (let version = api.minVersion; version <= api.maxVersion; version++) {
+        ours.add(`request ${api.key} ${version}`)
+        ours.add(`response ${api.key} ${version}`)
+      }
+    }
+    expect([...ours].sort()).toEqual([...theirs].sort())
+  })
+
+  it('decodes to the JSON and encodes to the bytes that Kafka writes, for every message', () => {
+    const mismatches: string[] = []
+    let checks = 0
+    const mismatch = (message: JavaMessage, what: string): void => {
+      const { className, version, variant } = message
+      mismatches.push(`${className} v${version} ${variant}: ${what}`)
+    }
+    for (const message of messages) {
+      try {
+        const decoded = decode(message)
+        const different = difference(decoded, message.json, undefined, '')
+        if (different !== undefined) mismatch(message, `decoded ${different}`)
+        if (recordsIn(decoded).toString() !== message.records.toString()) {
+          mismatch(message, 'decoded other records')
+        }
+        if (!encode(message, decoded).equals(message.bytes)) mismatch(message, 're-encoded')
+        checks += 2
+        // JSON knows no unknown tags, so there is nothing to encode them from.
+        if (message.variant === 'unknown-tags') continue
+        const fromJson = withRecords(message.json, [...message.records]) as Message
+        if (!encode(message, fromJson).equals(message.bytes)) mismatch(message, 'encoded from JSON')
+        checks += 1
+      } catch (cause) {
+        mismatch(message, String(cause))
+      }
+    }
+    const count = (one: (message: JavaMessage) => string): number => new Set(messages.map(one)).size
+    console.log(
+      `seed ${seed}: ${messages.length} messages, ${checks} checks, ` +
+        `${count(({ apiKey }) => String(apiKey)) - 1} APIs, ` +
+        `${count(({ className, version }) => `${className} ${version}`)} layouts, ` +
+        `${mismatches.length} mismatches`,
+    )
+    expect(mismatches).toEqual([])
+    expect(messages.length).toBeGreaterThan(3_000)
+  })
+
+  it('keeps unknown tagged fields of every flexible message', () => {
+    const flexible = messages.filter(({ variant }) => variant === 'unknown-tags')
+    const kept = flexible.filter((message) => decode(message).unknownTaggedFields !== undefined)
+    const expected = flexible.filter(({ kind, apiKey, version }) => {
+      const api = apiOf(apiKey)
+      return kind !== 'data' && api !== undefined && version >= api.flexibleFrom
+    })
+    expect(kept.length).toBeGreaterThanOrEqual(expected.length)
+    expect(expected.length).toBeGreaterThan(300)
+  })
+})
+
+describe('errorAnswer read by the classes of kafka-clients 4.4.0', () => {
+  it('says the error in every place where that API carries one', () => {
+    const errorName = 'NOT_COORDINATOR'
+    const code = errorCodeNamed(errorName)
+    const asked = messages.filter(
+      ({ kind, variant, apiKey, version }) =>
+        kind === 'request' && variant === 'full' && carriesError(apiKey, version),
+    )
+    const answers = asked.map((message) => {
+      const { apiKey, version } = message
+      const answer = errorAnswer(apiKey, version, decode(message), code, 'all')
+      return { apiKey, version, body: encodeResponse(apiKey, version, answer) }
+    })
+    const readings = javaReadings(answers)
+    const wrong: string[] = []
+    readings.forEach((reading, index) => {
+      const message = asked[index]
+      if (message === undefined) return
+      const { apiKey, version } = message
+      const name = `${apiOf(apiKey)?.name} v${version}`
+      if (reading.bytesLeft !== 0) wrong.push(`${name}: ${reading.failure ?? 'bytes left'}`)
+      if (!(errorName in reading.errorCounts)) {
+        wrong.push(`${name}: errorCounts is ${JSON.stringify(reading.errorCounts)}`)
+      }
+      const due = topicPartitions(message.kind, apiKey, version, decode(message))
+      const answered = topicPartitions('response', apiKey, version, reading.json)
+      if (answered.length > 0 && answered.join() !== due.join()) {
+        wrong.push(`${name}: asked ${due}, answered ${answered}`)
+      }
+    })
+    const apis = new Set(asked.map(({ apiKey }) => apiKey)).size
+    console.log(
+      `${answers.length} error answers of ${apis} APIs read by Kafka, ${wrong.length} wrong`,
+    )
+    expect(wrong).toEqual([])
+  })
+})
+
+function topicPartitions(
+  direction: 'request' | 'response' | 'data',
+  apiKey: number,
+  version: number,
+  message: Message,
+): string[] {
+  if (direction === 'data') return []
+  const { topics } = entitiesOf(direction, apiKey, version, message)
+  return topics
+    .flatMap(({ name, topicId, partitions }) => partitions.map((p) => `${name ?? topicId}-${p}`))
+    .sort()
+}
