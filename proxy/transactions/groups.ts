@@ -95,7 +95,7 @@ export function createGroups(): Groups {
         rebalances: 0,
         lastRebalanceAtMs: undefined,
         lastSeenAtMs: o.atMs,
-        reported: '',
+        reported: 'empty -1 0',
       }
       groups.set(name, group)
       evict()
