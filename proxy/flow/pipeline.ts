@@ -109,13 +109,17 @@ export function createPipeline(options: {
   const planes: readonly Plane[] = ['client', 'inter-broker', 'controller']
   const requestModes = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
   const replyModes = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
+  /** 1 where a rule or a waiter may care for answers, so that a view of one is worth making. */
+  const repliesAsked = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
 
   /** Who asked for what, per plane and API; made anew when rules change. */
   function chart(): void {
+    const claiming = rules.rules().some((rule) => rule.claims !== undefined)
     for (const plane of planes) {
       const requests = requestModes.get(plane)
       const replies = replyModes.get(plane)
-      if (requests === undefined || replies === undefined) continue
+      const asked = repliesAsked.get(plane)
+      if (requests === undefined || replies === undefined || asked === undefined) continue
       for (let key = 0; key < apisMax; key++) {
         const api = apiOf(key)
         if (api === undefined) continue
@@ -124,6 +128,7 @@ export function createPipeline(options: {
         const onRequest = rules.wants('request', plane, api.name)
         requests[key] = onRequest ? gather : onReply || tracked !== 'none' ? tee : stream
         replies[key] = onReply || tracked === 'both' ? gather : stream
+        asked[key] = onReply || claiming ? 1 : 0
       }
     }
   }
@@ -179,13 +184,12 @@ export function createPipeline(options: {
     request: Message,
   ): Observation {
     const source = c.plane === 'client' ? undefined : sourceOf(about.clientId)
-    return {
+    // One per message: built by assignment, because spreads cost more than the decoding.
+    const observation: Observation = {
       atMs: about.sentAtMs,
       side: 'request',
       plane: c.plane,
       node: c.node,
-      ...(c.instance === undefined ? {} : { instance: c.instance }),
-      ...(source === undefined ? {} : { source }),
       connection: c.id,
       apiKey: exchange.apiKey,
       api: apiOf(exchange.apiKey)?.name ?? String(exchange.apiKey),
@@ -194,6 +198,29 @@ export function createPipeline(options: {
       clientId: about.clientId,
       request,
     }
+    if (c.instance !== undefined) observation.instance = c.instance
+    if (source !== undefined) observation.source = source
+    return observation
+  }
+
+  function answerTo(observation: Observation, atMs: number, reply: Message): Observation {
+    const answered: Observation = {
+      atMs,
+      side: 'reply',
+      plane: observation.plane,
+      node: observation.node,
+      connection: observation.connection,
+      apiKey: observation.apiKey,
+      api: observation.api,
+      version: observation.version,
+      correlationId: observation.correlationId,
+      clientId: observation.clientId,
+      request: observation.request,
+      reply,
+    }
+    if (observation.instance !== undefined) answered.instance = observation.instance
+    if (observation.source !== undefined) answered.source = observation.source
+    return answered
   }
 
   function viewOf(observation: Observation, errors: () => readonly string[]): MessageView {
@@ -263,6 +290,25 @@ export function createPipeline(options: {
     }
   }
 
+  /** What the rules make of an answer. */
+  function ruleOnReply(
+    message: Omit<TakenReply, 'view' | 'deliveredLate'>,
+    answered: Observation,
+  ): ReplyVerdict {
+    const { exchange, about, reply, goOn } = message
+    let errors: readonly string[] | undefined
+    const view = viewOf(answered, () => {
+      errors ??= errorsIn(exchange.apiKey, exchange.version, reply)
+      return errors
+    })
+    const taken: TakenReply = { ...message, view, deliveredLate: deliveredLate(about) }
+    const decision = about.late ? undefined : rules.decide(view, answered.atMs)
+    const verdict =
+      decision === undefined ? (about.replyPlan?.(taken) ?? goOn) : taker.reply(decision, taken)
+    rules.notice(view)
+    return verdict
+  }
+
   function decideReply(
     c: Connection,
     exchange: Exchange<About>,
@@ -283,37 +329,27 @@ export function createPipeline(options: {
       : pass
     const { observation, request } = about
     if (observation === undefined || request === undefined) return goOn
-    const nowMs = runtime.nowMs()
-    let errors: readonly string[] | undefined
-    const answered: Observation = { ...observation, atMs: nowMs, side: 'reply', reply }
-    const view = viewOf(answered, () => {
-      errors ??= errorsIn(exchange.apiKey, exchange.version, reply)
-      return errors
-    })
+    const answered = answerTo(observation, runtime.nowMs(), reply)
     about.answered = true
-    const message: TakenReply = {
-      connection: c,
-      exchange,
-      about,
-      view,
-      request,
-      reply,
-      goOn,
-      deliveredLate: deliveredLate(about),
-    }
-    const decision = about.late ? undefined : rules.decide(view, nowMs)
+    const isAsked = repliesAsked.get(c.plane)?.[exchange.apiKey] === 1
     const verdict =
-      decision !== undefined ? taker.reply(decision, message) : (about.replyPlan?.(message) ?? goOn)
-    rules.notice(view)
-    const reaches = c.reachable && !about.late
-    const told =
-      !reaches || verdict.do === 'swallow' || verdict.do === 'skip' || verdict.do === 'cut'
-        ? 'unknown'
-        : undefined
+      isAsked || about.replyPlan !== undefined
+        ? ruleOnReply({ connection: c, exchange, about, request, reply, goOn }, answered)
+        : goOn
+    const unheard =
+      !c.reachable ||
+      about.late ||
+      verdict.do === 'swallow' ||
+      verdict.do === 'skip' ||
+      verdict.do === 'cut'
+    if (!unheard && about.toldReply === undefined) {
+      emitAll(tracker.observeReply(answered))
+      return verdict
+    }
     emitAll(
       tracker.observeReply({
         ...answered,
-        ...(told === undefined ? {} : { told }),
+        ...(unheard ? { told: 'unknown' as const } : {}),
         ...(about.toldReply === undefined ? {} : { toldReply: about.toldReply }),
         ...(about.late ? { late: true } : {}),
       }),
@@ -440,7 +476,7 @@ export function createPipeline(options: {
       const { about } = exchange
       if (about === undefined || !decodeInto(c, exchange, about, frame)) return
       if (about.observation !== undefined) {
-        emitAll(tracker.observeRequest({ ...about.observation, delivered: true }))
+        emitAll(tracker.observeRequest(about.observation))
       }
     },
 
