@@ -4,7 +4,8 @@ import type { Result } from './run-events.ts'
 
 /** 0 when all is as expected; else 1, or 2 when nothing worse than INCONCLUSIVE happened. */
 export function exitCodeOf(results: readonly Result[]): number {
-  const codes = results.map(({ exitCode }) => exitCode)
-  if (codes.includes(exitCodes.fail)) return exitCodes.fail
-  return Math.max(exitCodes.asExpected, ...codes)
+  const surprises = results.filter(({ asExpected }) => !asExpected)
+  if (surprises.length === 0) return exitCodes.asExpected
+  const onlyInconclusive = surprises.every(({ verdict }) => verdict === 'INCONCLUSIVE')
+  return onlyInconclusive ? exitCodes.inconclusive : exitCodes.fail
 }

@@ -1,7 +1,6 @@
 // What a run tells whoever shows it, and what it leaves behind: events while it goes on, the result at its
 // end, and the few settings that are no part of the plan. Types only.
-import type { FaultStatus } from '../proxy/events.ts'
-import type { Judgement } from '../validators/verdict.ts'
+import type { RunResult } from '../validators/result.ts'
 
 export interface RunOptions {
   /** The run's own folder; made if it is not there. */
@@ -10,21 +9,8 @@ export interface RunOptions {
   verbose: boolean
 }
 
-/** What `result.json` holds: the judgement, and what was judged. */
-export interface Result extends Judgement {
-  plan: string
-  asks: string
-  seed: number
-  cluster: {
-    kind: string
-    version: string
-    brokers: number
-    features: Readonly<Record<string, number>>
-  }
-  faults: readonly FaultStatus[]
-  /** Milliseconds by phase. */
-  timings: Readonly<Record<string, number>>
-}
+/** What `result.json` holds. */
+export type Result = RunResult
 
 export interface FaultCount {
   name: string

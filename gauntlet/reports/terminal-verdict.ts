@@ -1,6 +1,5 @@
 // The last lines of a run: the verdict, why, what was found, and how to have it again. And the table that
 // ends several runs. Pure text; the verdict's word is always there, colour only underlines it.
-import type { AttributedFinding } from '../../validators/finding.ts'
 import type { Verdict } from '../../validators/history-line.ts'
 import type { Result } from '../run-events.ts'
 import type { Output } from './output.ts'
@@ -36,13 +35,14 @@ function expectation(result: Result): string {
   return `   (the plan expects ${result.expected}${wanted})`
 }
 
-function findingLines({ kind, ids, count: number, causes }: AttributedFinding): string[] {
+function findingLines(finding: Result['findings'][number]): string[] {
+  const { kind, ids, count: number, causes, allowed } = finding
   const more = number > idsShownMax ? ', …' : ''
   const shown = ids.length === 0 ? '' : `   ${ids.slice(0, idsShownMax).join(', ')}${more}`
-  const touched = causes.map(({ fault, firings }) => `${fault} #${firings.join(', #')}`)
   return [
     `${kind} × ${count(number)}${shown}`,
-    ...(touched.length === 0 ? [] : [`  touched by ${touched.join('; ')}`]),
+    ...(causes.length === 0 ? [] : [`  touched by ${causes.join(', ')}`]),
+    ...(allowed === undefined ? [] : [`  allowed: ${allowed}`]),
   ]
 }
 

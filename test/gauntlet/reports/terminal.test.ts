@@ -114,7 +114,7 @@ const duplicate: Result['findings'][number] = {
   ids: ['p0-1', 'p0-2'],
   count: 2,
   proof: [],
-  causes: [{ fault: 'crash', kind: 'coordinator-crash', firings: [1], relation: 'transaction' }],
+  causes: ['crash#1 (transaction)'],
 }
 
 describe('the verdict', () => {
@@ -142,7 +142,7 @@ describe('the verdict', () => {
     ])
     expect(out).toContain('  FAIL  2 records are in the output twice.   (as the plan expects)\n')
     expect(out).toContain('        duplicate × 2   p0-1, p0-2\n')
-    expect(out).toContain('          touched by crash #1\n')
+    expect(out).toContain('          touched by crash#1 (transaction)\n')
     expect(out).toContain('crash (coordinator-crash): matched 21, fired 1, applied 1\n')
   })
 
