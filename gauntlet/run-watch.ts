@@ -94,8 +94,7 @@ export function watchRun(instances: readonly string[], specs: readonly FaultSpec
       for (const event of events) seeOne(event)
     },
     isWarm: () => [...progress.values()].every((atMs) => atMs > 0),
-    idleSince: (since) =>
-      [...progress].filter(([, atMs]) => atMs <= since).map(([name]) => name),
+    idleSince: (since) => [...progress].filter(([, atMs]) => atMs <= since).map(([name]) => name),
     faults: () => [...faults.values()],
     outstanding: () =>
       [...faults.values()]

@@ -4,8 +4,11 @@
 // run could not be told from a wrong one. Fetching by partition needs no group, and what was aborted is left out as
 // the broker's own list says.
 import { createRequire } from 'node:module'
-import { CompressionCodecs, CompressionTypes, logLevel } from 'kafkajs'
+import kafkajs from 'kafkajs'
 import { decompress, initCompression } from '../../proxy/protocol/compression.ts'
+
+// A CommonJS module whose names Node cannot tell one by one.
+const { CompressionCodecs, CompressionTypes, logLevel } = kafkajs
 
 /** What kafkajs decodes a record to. */
 export interface FetchedRecord {

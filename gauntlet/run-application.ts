@@ -1,0 +1,127 @@
+// The application under test within a run: one process per instance, each behind proxy listeners of its own,
+// its exits and its journal written to the history.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Plan } from '../proxy/plans/plan.ts'
+import type { Runtime } from '../proxy/runtime.ts'
+import type { HistoryLine, JournalEntry } from '../validators/history-line.ts'
+import { groupDefault } from './run-line.ts'
+import type { Stage } from './run-stage.ts'
+import { startInstance, type WorkloadSpec } from './workloads/start-workload.ts'
+import type { Instance, InstanceSetup } from './workloads/workload.ts'
+
+const stopGraceDefaultMs = 10_000
+
+export interface Application {
+  instances: readonly Instance[]
+  /** Stops all of them, politely at first; then their journals are complete. */
+  stop(): Promise<void>
+}
+
+export function instanceNames({ workload }: Plan): string[] {
+  const name = workload.kind
+  return Array.from({ length: workload.instances }, (_, index) => `${name}-${index}`)
+}
+
+function specOf({ workload }: Plan): WorkloadSpec {
+  if (workload.kind === 'copier') {
+    const { kind: _kind, ...copier } = workload
+    return { copier }
+  }
+  const { kind: _kind, stopGraceMs: _grace, id: _id, ...command } = workload
+  return { command }
+}
+
+/** The whole lines of a journal; the last one may have been cut off by a kill. */
+function readJournal(file: string): JournalEntry[] {
+  if (!existsSync(file)) return []
+  const lines = readFileSync(file, 'utf8').split('\n')
+  const entries: JournalEntry[] = []
+  for (const line of lines.slice(0, -1)) {
+    try {
+      entries.push(JSON.parse(line) as JournalEntry)
+    } catch {
+      // Half a line of a killed process, with the next process's first line behind it: no belief to be had.
+    }
+  }
+  return entries
+}
+
+export async function startApplication(parts: {
+  plan: Plan
+  stage: Stage
+  runtime: Runtime
+  outDir: string
+  write: (line: HistoryLine) => void
+}): Promise<Application> {
+  const { plan, stage, runtime, outDir, write } = parts
+  const spec = specOf(plan)
+  const setups: InstanceSetup[] = []
+  for (const [index, name] of instanceNames(plan).entries()) {
+    const door = await stage.proxy.engine.openDoor(name, 0)
+    setups.push({
+      index,
+      name,
+      bootstrap: `${door.host}:${door.port}`,
+      inputTopic: plan.topics.input.name,
+      outputTopics: plan.topics.outputs.map((topic) => topic.name),
+      group: groupDefault,
+      transactionalId: name,
+      journalFile: join(outDir, `${name}.journal.ndjson`),
+      logFile: join(outDir, `${name}.log`),
+    })
+  }
+  const started: Instance[] = []
+  const stopAll = async (graceMs: number): Promise<void> => {
+    await Promise.all(
+      started.map(async (instance) => {
+        const running = instance.pid() !== undefined
+        const { code, signal } = await instance.stop(graceMs)
+        if (!running) return
+        write({
+          type: 'instance',
+          atMs: runtime.nowMs(),
+          instance: instance.name,
+          change: signal === 'SIGKILL' ? 'killed' : 'stopped',
+          ...(code === null ? {} : { code }),
+          ...(signal === null ? {} : { signal }),
+        })
+      }),
+    )
+  }
+  try {
+    await Promise.all(
+      setups.map(async (setup) => {
+        const instance = await startInstance(spec, setup, { runtime, seed: plan.seed })
+        started.push(instance)
+        write({ type: 'instance', atMs: runtime.nowMs(), instance: setup.name, change: 'started' })
+        instance.onExit(({ code, signal, atMs }) => {
+          write({
+            type: 'instance',
+            atMs,
+            instance: setup.name,
+            change: 'exited',
+            ...(code === null ? {} : { code }),
+            ...(signal === null ? {} : { signal }),
+          })
+        })
+      }),
+    )
+  } catch (cause) {
+    await stopAll(0)
+    throw cause
+  }
+  return {
+    instances: started,
+    async stop() {
+      const { workload } = plan
+      await stopAll(workload.kind === 'command' ? workload.stopGraceMs : stopGraceDefaultMs)
+      for (const { name, journalFile } of setups) {
+        for (const [index, entry] of readJournal(journalFile).entries()) {
+          const atMs = runtime.nowMs()
+          write({ type: 'journal', atMs, instance: name, line: index + 1, entry })
+        }
+      }
+    },
+  }
+}

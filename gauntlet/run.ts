@@ -1,0 +1,355 @@
+// One run, from plan to verdict: cluster and proxy up, topics, faults armed, instances, load; hurt, heal,
+// drain, audit, judge; and everything down again, however it ends.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OperatorError } from '../proxy/errors.ts'
+import type { ProxyEvent } from '../proxy/events.ts'
+import { durationMs } from '../proxy/faults/vocabulary.ts'
+import type { Plan } from '../proxy/plans/plan.ts'
+import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
+import { auditCluster, startConcurrentReader } from '../validators/audit.ts'
+import { openHistory } from '../validators/history.ts'
+import { openHistoryWriter } from '../validators/history-file.ts'
+import type { HistoryLine, Phase } from '../validators/history-line.ts'
+import { junitOf } from '../validators/junit.ts'
+import { resultOf } from '../validators/result.ts'
+import { defaultIdSelector } from '../validators/selector.ts'
+import { judge } from '../validators/verdict.ts'
+import { reapLeftovers } from './child-registry.ts'
+import { openAdmin } from './clusters/admin.ts'
+import { instanceNames, startApplication } from './run-application.ts'
+import type { Report, Result, RunOptions } from './run-events.ts'
+import { groupDefault, runLine } from './run-line.ts'
+import { raiseStage, type Stage } from './run-stage.ts'
+import { type RunWatch, watchRun } from './run-watch.ts'
+import { type Generator, startGenerator } from './workloads/generator.ts'
+
+/** How long instances may take until each has committed once. */
+const warmLimitMs = 60_000
+/** After the records are written: how long a fault may still take to fire, as long as nothing moves. */
+const faultPatienceMs = 30_000
+/** After the last heal: how long every instance may take to commit again. */
+const recoveryPatienceMs = 90_000
+/** Beyond the longest transaction timeout seen: how long everything may take to come to rest. */
+const drainMarginMs = 30_000
+const lookEveryMs = 50
+const progressEveryMs = 500
+
+interface Running {
+  plan: Plan
+  options: RunOptions
+  report: Report
+  runtime: Runtime
+  signal: AbortSignal
+  watch: RunWatch
+  write: (line: HistoryLine) => void
+  phase: (phase: Phase) => void
+}
+
+function throwIfInterrupted(signal: AbortSignal): void {
+  if (!signal.aborted) return
+  throw new OperatorError(
+    'interrupted',
+    'the run was interrupted',
+    'Everything was healed and stopped.',
+  )
+}
+
+/** Runs a piece of work as a phase that the terminal shows. */
+async function inPhase<Value>(
+  { report, runtime, signal }: Pick<Running, 'report' | 'runtime' | 'signal'>,
+  phase: string,
+  text: string,
+  work: (say: (text: string) => void) => Promise<Value>,
+): Promise<Value> {
+  throwIfInterrupted(signal)
+  const startedMs = runtime.nowMs()
+  report({ type: 'phase-started', phase, text })
+  let said = text
+  try {
+    const value = await work((better) => {
+      said = better
+    })
+    report({ type: 'phase-done', phase, text: said, ms: runtime.nowMs() - startedMs })
+    return value
+  } catch (cause) {
+    report({ type: 'phase-failed', phase, text: said, ms: runtime.nowMs() - startedMs })
+    throw cause
+  }
+}
+
+/** Looks again and again until the condition holds (true) or the time is over (false). */
+async function until(
+  { runtime, signal }: Pick<Running, 'runtime' | 'signal'>,
+  limitMs: number,
+  holds: () => boolean | Promise<boolean>,
+): Promise<boolean> {
+  const endMs = runtime.nowMs() + limitMs
+  for (;;) {
+    throwIfInterrupted(signal)
+    if (await holds()) return true
+    if (runtime.nowMs() >= endMs) return false
+    await new Promise<void>((resolve) => runtime.after(lookEveryMs, resolve))
+  }
+}
+
+function recordsWanted({ load }: Plan): number {
+  return load.reduce((sum, phase) => sum + (phase.kind === 'records' ? phase.records : 0), 0)
+}
+
+function cleanUp(steps: Array<() => Promise<unknown>>): Promise<unknown> {
+  return steps.reduceRight<Promise<unknown>>(
+    (before, step) => before.then(step, step),
+    Promise.resolve(),
+  )
+}
+
+/** Feeds and waits until the plan has happened: records written, faults fired and healed, everybody working. */
+async function playOut(running: Running, stage: Stage, generator: Generator): Promise<void> {
+  const { plan, watch, runtime, report, phase } = running
+  const wanted = recordsWanted(plan)
+  const isWarm = await until(running, warmLimitMs, () => watch.isWarm())
+  if (isWarm) phase('warm')
+  else
+    report({
+      type: 'problem',
+      text: `not warm after ${warmLimitMs / 1_000} s: ${watch.idleSince(0).join(', ')} never committed`,
+    })
+  await stage.proxy.engine.markWarm()
+  // Time triggers still to come belong to the load, however few records it has.
+  await until(
+    running,
+    Number.POSITIVE_INFINITY,
+    () => generator.sent() + generator.aborted() >= wanted || generator.done(),
+  )
+  const loadedAtMs = runtime.nowMs()
+  const clockMs = latestClockMs(plan)
+  await until(running, Number.POSITIVE_INFINITY, () => {
+    if (watch.outstanding().length === 0) return true
+    const movedAtMs = Math.max(loadedAtMs, watch.faultsChangedAtMs())
+    return runtime.nowMs() - movedAtMs > Math.max(faultPatienceMs, clockMs)
+  })
+  for (const name of watch.outstanding()) {
+    report({ type: 'problem', text: `fault ${name} has not happened, and the load is over` })
+  }
+  await stage.proxy.engine.stopClocks()
+  const healedAtMs = watch.lastHealedAtMs()
+  if (watch.outstanding().length === 0) phase('healed')
+  await until(running, recoveryPatienceMs, () => watch.idleSince(healedAtMs).length === 0)
+  for (const name of watch.idleSince(healedAtMs)) {
+    report({ type: 'problem', text: `${name} has committed nothing after the last fault healed` })
+  }
+  await generator.finish()
+  phase('load-finished')
+}
+
+/** The longest that any fault of the plan waits by the clock. */
+function latestClockMs({ faults }: Plan): number {
+  return Math.max(
+    0,
+    ...faults.map(({ when, for: lasts }) =>
+      [when.at, when.plus, lasts].reduce(
+        (sum, text) => sum + (text === undefined ? 0 : durationMs(text)),
+        typeof when.every === 'string' ? durationMs(when.every) : 0,
+      ),
+    ),
+  )
+}
+
+function versionOf({ cluster }: Plan): string {
+  return cluster.kind === 'embedded'
+    ? `${cluster.version}, ${cluster.brokers} brokers`
+    : cluster.bootstrap.join(', ')
+}
+
+/** Faults that have bitten or healed are worth a line on the terminal. */
+function tellFaults(events: readonly ProxyEvent[], report: Report): void {
+  for (const event of events) {
+    switch (event.type) {
+      case 'fault-applied':
+        report({
+          type: 'note',
+          text: `${event.fault} applied (${event.firing.number}): ${event.firing.effect ?? ''}`,
+        })
+        break
+      case 'fault-healed':
+        report({ type: 'note', text: `${event.fault} healed (${event.firing.number})` })
+        break
+      case 'error':
+        report({ type: 'problem', text: event.message })
+        break
+      default:
+        break
+    }
+  }
+}
+
+/** Runs a plan to its verdict. Rejects only when there can be none: wrong plan, no cluster, interrupted. */
+export async function runPlan(
+  plan: Plan,
+  options: RunOptions,
+  report: Report,
+  signal: AbortSignal,
+): Promise<Result> {
+  const runtime = systemRuntime(plan.seed)
+  const { outDir } = options
+  await mkdir(outDir, { recursive: true })
+  await reapLeftovers()
+  report({ type: 'run', plan: plan.name, asks: plan.asks, seed: plan.seed, outDir })
+  const history = openHistoryWriter(join(outDir, 'history.ndjson'))
+  const write = (line: HistoryLine): void => void history.write(line)
+  const phase = (name: Phase): void => write({ type: 'phase', atMs: runtime.nowMs(), phase: name })
+  const names = instanceNames(plan)
+  const watch = watchRun(names, plan.faults)
+  const running: Running = { plan, options, report, runtime, signal, watch, write, phase }
+  const closing: Array<() => Promise<unknown>> = []
+  const startedMs = runtime.nowMs()
+
+  /** Events of the proxy are kept back until the first line of the history can be written. */
+  let early: ProxyEvent[] | undefined = []
+  const onEvents = (events: ProxyEvent[]): void => {
+    watch.see(events)
+    tellFaults(events, report)
+    if (early !== undefined) early.push(...events)
+    else for (const event of events) write(event)
+  }
+
+  try {
+    const stage = await inPhase(running, 'cluster', `Kafka ${versionOf(plan)}`, async (say) => {
+      const raised = await raiseStage({
+        plan,
+        runtime,
+        logDirectory: outDir,
+        onEvents,
+        onBroker: (node, change) => write({ type: 'broker', atMs: runtime.nowMs(), node, change }),
+        onLog: () => undefined,
+      })
+      const { cluster } = raised
+      say(`Kafka ${cluster.version}, ${cluster.brokers.length} brokers (${cluster.kind})`)
+      return raised
+    })
+    closing.push(() => stage.stop())
+    write(runLine(plan, stage.cluster, names, startedMs))
+    for (const event of early ?? []) write(event)
+    early = undefined
+    phase('cluster-up')
+
+    const admin = openAdmin(stage.cluster.brokers)
+    closing.push(async () => admin.close())
+    const application = await inPhase(
+      running,
+      'application',
+      `${names.length} instances`,
+      async (say) => {
+        const { input, outputs } = plan.topics
+        await admin.createTopics(
+          [input, ...outputs].map(({ name, partitions, leaders, config }) => ({
+            name,
+            partitions,
+            ...(leaders.length === 0 ? {} : { leaders }),
+            config,
+          })),
+        )
+        const { engine } = stage.proxy
+        await engine.discover()
+        for (const fault of plan.faults) await engine.arm(fault)
+        const started = await startApplication({ plan, stage, runtime, outDir, write })
+        phase('instances-started')
+        say(`${names.join(', ')}, each behind its own proxy ports`)
+        return started
+      },
+    )
+    closing.push(() => application.stop())
+
+    const { topics, workload } = plan
+    const id = workload.kind === 'command' ? workload.id : defaultIdSelector
+    const outputTopics = topics.outputs.map(({ name }) => name)
+    const bootstrap = [...stage.cluster.bootstrap]
+    const reader = await startConcurrentReader({
+      bootstrap,
+      topics: outputTopics,
+      idSelector: id,
+      onLine: write,
+    })
+    closing.push(() => reader.stop())
+    const generator = startGenerator({
+      bootstrap: stage.cluster.bootstrap,
+      topic: topics.input.name,
+      partitions: topics.input.partitions,
+      runtime,
+      onError: () => undefined,
+      phases: plan.load,
+    })
+    closing.push(() => generator.stop())
+    phase('load-started')
+
+    const progress = (): void =>
+      report({
+        type: 'progress',
+        elapsedMs: runtime.nowMs() - startedMs,
+        records: { sent: generator.sent(), read: reader.records() },
+        transactions: watch.transactions(),
+        faults: watch.faults().map(({ name, fired, applied, timesMax }) => ({
+          name,
+          fired,
+          applied,
+          times: Number.isFinite(timesMax) ? timesMax : 'unlimited',
+        })),
+      })
+    const ticker = setInterval(progress, progressEveryMs)
+    try {
+      await inPhase(running, 'load', plan.asks === '' ? plan.name : plan.asks, async (say) => {
+        await playOut(running, stage, generator)
+        say(
+          `${generator.sent()} records in, ${watch.transactions().committed} transactions committed`,
+        )
+      })
+    } finally {
+      clearInterval(ticker)
+    }
+    progress()
+    phase('drain-started')
+    await inPhase(running, 'audit', 'waiting until everything has come to rest', async (say) => {
+      const timeouts = (await stage.proxy.engine.transactions()).map((view) => view.timeoutMs ?? 0)
+      const summary = await auditCluster({
+        bootstrap,
+        inputTopics: [topics.input.name],
+        outputTopics,
+        group: groupDefault,
+        idSelector: id,
+        inputIdSelector: defaultIdSelector,
+        timeoutMs: plan.expect.drainMs ?? Math.max(0, ...timeouts) + drainMarginMs,
+        onLine: write,
+        async onDrained() {
+          await stage.proxy.engine.healAll()
+          const faults = await stage.proxy.engine.status()
+          write({ type: 'fault-status', atMs: runtime.nowMs(), faults })
+          await application.stop()
+          phase('instances-stopped')
+          await reader.stop()
+        },
+      })
+      phase('audited')
+      const { committedRecords, tookMs } = summary
+      say(`${committedRecords} committed records read twice in ${Math.round(tookMs)} ms`)
+      for (const left of summary.left) report({ type: 'problem', text: left })
+    })
+    await stage.stop()
+    await history.close()
+    return await inPhase(running, 'verdict', 'judging', async (say) => {
+      const record = openHistory(join(outDir, 'history.ndjson'))
+      const result = resultOf(record, judge(record))
+      await writeFile(join(outDir, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`)
+      await writeFile(join(outDir, 'junit.xml'), junitOf([result]))
+      say('judged')
+      report({ type: 'verdict', result, outDir })
+      return result
+    })
+  } catch (cause) {
+    throwIfInterrupted(signal)
+    throw cause
+  } finally {
+    await cleanUp(closing)
+    await history.close()
+  }
+}
