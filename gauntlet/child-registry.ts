@@ -176,8 +176,8 @@ export function forgetGroup(pid: number): void {
 }
 
 /** A folder that is removed at the latest when this runner is gone. */
-export async function temporaryFolder(name: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), `${folderPrefix}${name}-`))
+export async function temporaryFolder(name: string, parent: string = tmpdir()): Promise<string> {
+  const folder = await mkdtemp(join(parent, `${folderPrefix}${name}-`))
   registerFolder(folder)
   return folder
 }

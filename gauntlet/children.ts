@@ -21,6 +21,8 @@ const pollMs = 5
 const groupEndMs = 2_000
 /** A stop signal takes effect at once, unless the process sits in an uninterruptible call. */
 const pauseMs = 5_000
+/** More than this of a tool's output is of no use to anybody. */
+const toolOutputCharacters = 4 * 1024 * 1024
 
 export interface ChildExit {
   code: number | null
@@ -45,8 +47,10 @@ export interface Child {
   /** Of the leader, and thereby of the group. */
   readonly pid: number
   readonly stdin: Writable
-  /** Settles when the leader is reaped (and, with a callback, its last line was handed over). */
+  /** Settles when the leader is reaped. */
   readonly exited: Promise<ChildExit>
+  /** Settles when the callback has got the last line; at once if the output goes to a file. */
+  readonly said: Promise<void>
   isRunning(): boolean
   isPaused(): boolean
   /** Any signal, without waiting for what it does. */
@@ -117,20 +121,20 @@ export async function spawnChild(options: ChildOptions): Promise<Child> {
   let exit: ChildExit | undefined
   let paused = false
   const exited = new Promise<ChildExit>((resolve) => {
-    // `exit` is reaped; with a callback, lines may still be in the pipe, which a grandchild may hold open.
     process_.once('exit', (code, signal) => {
       exit = { code, signal }
       resolve(exit)
     })
   })
-  if ('onLine' in options.output) {
-    const { onLine } = options.output
-    for (const stream of ['stdout', 'stderr'] as const) {
-      const input = process_[stream]
-      if (input === null) continue
-      createInterface({ input }).on('line', (line) => onLine(line, stream))
-    }
-  }
+  const { output } = options
+  const ends = (['stdout', 'stderr'] as const).map((stream) => {
+    const input = process_[stream]
+    if (!('onLine' in output) || input === null) return Promise.resolve()
+    const lines = createInterface({ input })
+    lines.on('line', (line) => output.onLine(line, stream))
+    return new Promise<void>((resolve) => lines.once('close', resolve))
+  })
+  const said = Promise.all(ends).then(() => undefined)
   await new Promise<void>((resolve, reject) => {
     process_.once('spawn', resolve)
     process_.once('error', (error) => {
@@ -161,6 +165,7 @@ export async function spawnChild(options: ChildOptions): Promise<Child> {
     pid,
     stdin,
     exited,
+    said,
     isRunning: () => exit === undefined,
     isPaused: () => exit === undefined && paused,
     signal: (signal) => {
@@ -196,4 +201,30 @@ export async function spawnChild(options: ChildOptions): Promise<Child> {
       return kill()
     },
   }
+}
+
+export interface ToolResult extends ChildExit {
+  stdout: string
+  stderr: string
+}
+
+/** Runs a program to its end and collects what it says; past the limit it is killed. */
+export async function runTool(
+  options: Omit<ChildOptions, 'output'> & { limitMs: number },
+): Promise<ToolResult> {
+  const said = { stdout: '', stderr: '' }
+  const child = await spawnChild({
+    ...options,
+    output: {
+      onLine(line, stream) {
+        if (said[stream].length < toolOutputCharacters) said[stream] += `${line}\n`
+      },
+    },
+  })
+  child.stdin.end()
+  const timer = setTimeout(() => void child.kill(), options.limitMs)
+  const exit = await child.exited
+  clearTimeout(timer)
+  await child.said
+  return { ...exit, ...said }
 }

@@ -1,9 +1,9 @@
 // The folder that keeps what is costly to make and the same for every run: jars, formatted storage,
 // class data archives. Entries appear whole or not at all, so two runs at once cannot spoil one.
-import { randomUUID } from 'node:crypto'
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { removeTemporaryFolder, temporaryFolder } from '../child-registry.ts'
 
 /** Written last into a finished entry. */
 const markerName = '.complete'
@@ -34,20 +34,20 @@ export async function cachedDirectory(
   fill: (temporary: string) => Promise<void>,
 ): Promise<string> {
   if (await exists(join(directory, markerName))) return directory
-  const temporary = `${directory}.${randomUUID()}.part`
-  await mkdir(temporary, { recursive: true })
+  const parent = dirname(directory)
+  await mkdir(parent, { recursive: true })
+  const temporary = await temporaryFolder('part', parent)
   try {
     await fill(temporary)
     await writeFile(join(temporary, markerName), '')
     await renameOrYield(temporary, directory)
   } finally {
-    await rm(temporary, { recursive: true, force: true })
+    await removeTemporaryFolder(temporary)
   }
   return directory
 }
 
 async function renameOrYield(temporary: string, directory: string): Promise<void> {
-  await mkdir(dirname(directory), { recursive: true })
   // A folder without the marker is rubbish of an older layout; one with it belongs to a faster run.
   if ((await exists(directory)) && !(await exists(join(directory, markerName)))) {
     await rm(directory, { recursive: true, force: true })

@@ -1,18 +1,16 @@
 // Whether a broker setting exists in that Kafka version. Kafka ignores names that it does not know, so a
 // slip of the pen in a plan would quietly test something else than was meant.
-import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { OperatorError } from '../../proxy/errors.ts'
 import { nearestWord } from '../../proxy/plans/nearest.ts'
+import { runTool } from '../children.ts'
 import { packageRoot } from '../entry.ts'
 import type { Java } from '../prerequisites.ts'
 import { cachedDirectory } from './cache.ts'
 import { kafkaClasspath, versionCache } from './jars.ts'
 
-const run = promisify(execFile)
-const listTimeoutMs = 60_000
+const listLimitMs = 60_000
 const namesFile = 'names.txt'
 
 /** Settings of plug-ins and of single listeners have names of their own making. */
@@ -24,16 +22,18 @@ async function knownNames(java: Java, version: string): Promise<string[]> {
   const folder = await cachedDirectory(
     join(versionCache(version), 'config-names'),
     async (temporary) => {
-      const { stdout } = await run(
-        java.java,
-        [
+      const { code, stdout, stderr } = await runTool({
+        name: 'config-names',
+        command: java.java,
+        args: [
           '-XX:TieredStopAtLevel=1',
           '-cp',
           await kafkaClasspath(version),
           join(packageRoot(), 'gauntlet/clusters/embedded/ConfigNames.java'),
         ],
-        { timeout: listTimeoutMs },
-      )
+        limitMs: listLimitMs,
+      })
+      if (code !== 0) throw new Error(`the names of broker settings could not be read: ${stderr}`)
       await writeFile(join(temporary, namesFile), stdout)
     },
   )

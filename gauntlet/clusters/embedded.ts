@@ -62,6 +62,8 @@ export interface EmbeddedOptions {
   logDirectory?: string
   /** One line per phase of the start. */
   onLog?: (line: string) => void
+  /** Gives up the start, and leaves nothing of it. After the start it does nothing. */
+  signal?: AbortSignal
   runtime: Runtime
 }
 
@@ -146,30 +148,62 @@ export async function startEmbedded(
   spec: ClusterSpec,
   options: EmbeddedOptions,
 ): Promise<EmbeddedCluster> {
-  const { ports, runtime, onLog = () => undefined } = options
+  const { ports, signal } = options
   if (ports.length !== spec.brokers) throw new Error('ports were planned for another cluster')
-  let cluster: ReturnType<typeof embedded> | undefined
+  let cluster: EmbeddedParts | undefined
+  let abort: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(interrupted())
+    signal?.addEventListener('abort', abort)
+    if (signal?.aborted === true) abort()
+  })
   try {
-    checkReserved(spec.config)
-    checkServerVersion(spec.version)
-    const java = await findJava()
-    onLog(`Kafka ${spec.version} on Java ${java.version}`)
-    const classpath = await kafkaClasspath(spec.version)
-    await checkConfigNames(java, spec.version, spec.config)
-    const archive = await classArchive({ version: spec.version, java, classpath, onLog })
-    const directory = options.directory ?? (await temporaryFolder('cluster'))
-    cluster = embedded({ spec, options, java, classpath, archive, directory })
-    await cluster.prepare()
-    const startedMs = runtime.nowMs()
-    await cluster.startAll()
-    await cluster.finish()
-    onLog(`${spec.brokers} brokers after ${Math.round(runtime.nowMs() - startedMs)} ms`)
-    return cluster.face
+    const work = raise(spec, options, (made) => {
+      cluster = made
+    })
+    return await Promise.race([work, aborted])
   } catch (error) {
     if (cluster === undefined) await releasePorts(portNumbers(ports))
     else await cluster.face.stop()
     throw error
+  } finally {
+    if (abort !== undefined) signal?.removeEventListener('abort', abort)
   }
+}
+
+function interrupted(): OperatorError {
+  return new OperatorError(
+    'interrupted',
+    'The start of the cluster was interrupted.',
+    'Everything was stopped again.',
+  )
+}
+
+/** All steps of a start; tells of the cluster as soon as there is something to stop. */
+async function raise(
+  spec: ClusterSpec,
+  options: EmbeddedOptions,
+  made: (cluster: EmbeddedParts) => void,
+): Promise<EmbeddedCluster> {
+  const { runtime, signal, onLog = () => undefined } = options
+  checkReserved(spec.config)
+  checkServerVersion(spec.version)
+  const java = await findJava()
+  onLog(`Kafka ${spec.version} on Java ${java.version}`)
+  const classpath = await kafkaClasspath(spec.version)
+  await checkConfigNames(java, spec.version, spec.config)
+  const archive = await classArchive({ version: spec.version, java, classpath, onLog })
+  const directory = options.directory ?? (await temporaryFolder('cluster'))
+  // Nobody waits for us any more: nothing may be started that nobody would stop.
+  if (signal?.aborted === true) throw interrupted()
+  const cluster = embedded({ spec, options, java, classpath, archive, directory })
+  made(cluster)
+  await cluster.prepare()
+  const startedMs = runtime.nowMs()
+  await cluster.startAll()
+  await cluster.finish()
+  onLog(`${spec.brokers} brokers after ${Math.round(runtime.nowMs() - startedMs)} ms`)
+  return cluster.face
 }
 
 interface Parts {
@@ -180,6 +214,8 @@ interface Parts {
   archive: string | undefined
   directory: string
 }
+
+type EmbeddedParts = ReturnType<typeof embedded>
 
 function embedded({ spec, options, java, classpath, archive, directory }: Parts) {
   const { runtime } = options
@@ -210,7 +246,13 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
       dataFolder: join(nodeOf(ports.node).folder, 'data'),
     })
 
-  async function prepare(): Promise<void> {
+  let preparing: Promise<void> | undefined
+  const prepare = () => {
+    preparing ??= writeFolders()
+    return preparing
+  }
+
+  async function writeFolders(): Promise<void> {
     await mkdir(directory, { recursive: true })
     if (options.logDirectory !== undefined) await mkdir(options.logDirectory, { recursive: true })
     await writeFile(join(directory, 'log4j2.properties'), loggingText)
@@ -308,7 +350,7 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
     node.starting ??= (async () => {
       try {
         await node.ending
-        if (node.endings !== endings) throw stoppedWhileStarting(node)
+        if (node.endings !== endings || stopping !== undefined) throw stoppedWhileStarting(node)
         node.expectedExit = false
         node.launching = launch(node)
         const child = await node.launching
@@ -372,6 +414,8 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
     stopBroker: (node) => end(nodeOf(node), (child) => child.stop(stopGraceMs)),
     stop() {
       stopping ??= (async () => {
+        // What is still being written would come back after the removal.
+        await preparing?.catch(() => undefined)
         // The data goes with it, so nobody needs to hand over anything: a kill is the quickest end.
         await Promise.all(
           [...nodes.values()].map(async (node) => {

@@ -1,15 +1,14 @@
 // Kafka's jars for any version: from KAFKA_HOME if it is of that version, else by Maven into the cache.
 // After the first time no Maven is started, and nothing needs the network.
-import { execFile } from 'node:child_process'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { OperatorError } from '../../proxy/errors.ts'
+import { runTool } from '../children.ts'
 import { findMaven } from '../prerequisites.ts'
 import { cacheDirectory, cachedDirectory, exists } from './cache.ts'
 
 /** A slow line may need minutes for some 50 MB; after this the download is given up. */
-const mavenTimeoutMs = 15 * 60_000
-const mavenOutputBytes = 16 * 1024 * 1024
+const mavenLimitMs = 15 * 60_000
 
 const copyDependencies = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
 const libraryFolder = 'libs'
@@ -78,26 +77,21 @@ async function fetchJars(
     '-DincludeScope=runtime',
     `-DoutputDirectory=${libraries}`,
   ]
-  await new Promise<void>((resolve, reject) => {
-    execFile(
-      maven,
-      args,
-      { timeout: mavenTimeoutMs, maxBuffer: mavenOutputBytes },
-      (error, stdout, stderr) => {
-        if (error === null) return resolve()
-        const unknown = /Could not find artifact/.test(stdout)
-        reject(
-          new OperatorError(
-            'cluster-unavailable',
-            `Maven could not fetch ${what}: ${mavenComplaint(stdout || stderr)}`,
-            unknown
-              ? 'Use a version that is on Maven Central, such as 4.3.1.'
-              : 'Check the network and the Maven settings, or point KAFKA_HOME at an unpacked Kafka.',
-          ),
-        )
-      },
-    )
+  const { code, stdout, stderr } = await runTool({
+    name: 'maven',
+    command: maven,
+    args,
+    limitMs: mavenLimitMs,
   })
+  if (code === 0) return
+  const unknown = /Could not find artifact/.test(stdout)
+  throw new OperatorError(
+    'cluster-unavailable',
+    `Maven could not fetch ${what}: ${mavenComplaint(stdout || stderr)}`,
+    unknown
+      ? 'Use a version that is on Maven Central, such as 4.3.1.'
+      : 'Check the network and the Maven settings, or point KAFKA_HOME at an unpacked Kafka.',
+  )
 }
 
 /** The version of the Kafka that KAFKA_HOME points at, as its jars say. */

@@ -1,16 +1,15 @@
 // Formatted storage for a node. Kafka's own tool writes it once per version and feature levels into the
 // cache; each node then gets a copy with its own ids, so that no JVM is started for formatting later.
-import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperatorError } from '../../proxy/errors.ts'
+import { runTool } from '../children.ts'
 import type { Java } from '../prerequisites.ts'
 import { cachedDirectory } from './cache.ts'
 import { kafkaClasspath, versionCache } from './jars.ts'
 
-const formatTimeoutMs = 120_000
-const toolOutputBytes = 4 * 1024 * 1024
+const formatLimitMs = 120_000
 const dataName = 'data'
 const identityName = 'meta.properties'
 
@@ -49,7 +48,7 @@ function complaint(output: string): string {
   return (lines.at(-1) ?? 'no reason given').replace(/^Exception in thread "main" /, '')
 }
 
-async function runTool(java: Java, format: Format, folder: string): Promise<void> {
+async function writeTemplate(java: Java, format: Format, folder: string): Promise<void> {
   const properties = join(folder, 'server.properties')
   const levels = Object.entries(format.features).sort(([a], [b]) => (a < b ? -1 : 1))
   await writeFile(
@@ -79,26 +78,21 @@ async function runTool(java: Java, format: Format, folder: string): Promise<void
     properties,
     ...levels.flatMap(([name, level]) => ['--feature', `${name}=${level}`]),
   ]
-  await new Promise<void>((resolve, reject) => {
-    execFile(
-      java.java,
-      args,
-      { timeout: formatTimeoutMs, maxBuffer: toolOutputBytes },
-      (error, stdout, stderr) => {
-        if (error === null) return resolve()
-        const named = levels.map(([name, level]) => `${name} ${level}`).join(', ')
-        reject(
-          new OperatorError(
-            'cluster-unavailable',
-            `Kafka ${format.version} could not format its storage: ${complaint(stdout + stderr)}`,
-            levels.length > 0
-              ? `Check that Kafka ${format.version} knows the feature levels of the plan (${named}) and its broker configuration.`
-              : 'Check the broker configuration of the plan.',
-          ),
-        )
-      },
-    )
+  const { code, stdout, stderr } = await runTool({
+    name: 'format',
+    command: java.java,
+    args,
+    limitMs: formatLimitMs,
   })
+  if (code === 0) return
+  const named = levels.map(([name, level]) => `${name} ${level}`).join(', ')
+  throw new OperatorError(
+    'cluster-unavailable',
+    `Kafka ${format.version} could not format its storage: ${complaint(stdout + stderr)}`,
+    levels.length > 0
+      ? `Check that Kafka ${format.version} knows the feature levels of the plan (${named}) and its broker configuration.`
+      : 'Check the broker configuration of the plan.',
+  )
 }
 
 /** The folder that every node of such a cluster starts from. */
@@ -114,7 +108,7 @@ async function templateOf(java: Java, format: Format): Promise<string> {
     .slice(0, 16)
   const folder = await cachedDirectory(
     join(versionCache(format.version), `storage-${key}`),
-    (temporary) => runTool(java, format, temporary),
+    (temporary) => writeTemplate(java, format, temporary),
   )
   return join(folder, dataName)
 }

@@ -15,7 +15,7 @@ import {
   removeTemporaryFolder,
   temporaryFolder,
 } from '../../gauntlet/child-registry.ts'
-import { type Child, spawnChild } from '../../gauntlet/children.ts'
+import { type Child, runTool, spawnChild } from '../../gauntlet/children.ts'
 import { entryFile } from '../../gauntlet/entry.ts'
 
 const limitMs = 10_000
@@ -146,6 +146,18 @@ describe('a child', () => {
     expect(await child.stop(50)).toEqual({ code: null, signal: 'SIGKILL' })
   })
 
+  it('that is a tool gives all that it said, and is killed past its limit', async () => {
+    const tool = (script: string, limitMs: number) =>
+      runTool({ name: 'tool', command: '/bin/sh', args: ['-c', script], limitMs })
+    expect(await tool('echo out; echo err >&2; exit 4', limitMs)).toEqual({
+      code: 4,
+      signal: null,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    })
+    expect(await tool('echo out; sleep 1000', 50)).toMatchObject({ signal: 'SIGKILL' })
+  })
+
   it('can be killed twice, and after its end', async () => {
     const child = await shell('sleep 1000')
     const [first, second] = await Promise.all([child.kill(), child.kill()])
@@ -208,9 +220,10 @@ describe('what a runner leaves', () => {
     expect(registryOf(runner.process.pid!)).toHaveLength(1)
     runner.process.kill('SIGKILL')
     await until(() => registryOf(runner.process.pid!).length === 0)
-    expect(runner.children.some(isRunning)).toBe(false)
+    // The file goes last, and the warden with it.
+    await until(() => !isRunning(runner.warden))
+    await until(() => !runner.children.some(isRunning))
     expect(existsSync(runner.folder)).toBe(false)
-    expect(isRunning(runner.warden)).toBe(false)
   })
 
   it('is cleaned up by the next runner when the warden was killed as well', async () => {

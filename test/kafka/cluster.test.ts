@@ -331,6 +331,35 @@ describe('a start that fails', () => {
     expect(await attempt({ version: 'latest' })).toMatchObject({ code: 'cluster-unavailable' })
   })
 
+  it('because we gave it up leaves nothing, at whatever moment', async () => {
+    const giveUp = async (afterMs: number | undefined) => {
+      const folder = mkdtempSync(join(tmpdir(), 'cluster-test-'))
+      const directory = join(folder, 'data')
+      const control = new AbortController()
+      if (afterMs === undefined) control.abort()
+      else setTimeout(() => control.abort(), afterMs)
+      const start = startEmbedded(
+        { ...spec, brokers: 1, features: {}, config: {} },
+        {
+          ports: await planEmbeddedPorts(1),
+          planes: {},
+          directory,
+          runtime,
+          signal: control.signal,
+        },
+      )
+      await expect(start).rejects.toMatchObject({ code: 'interrupted' })
+      expect(existsSync(directory)).toBe(false)
+      rmSync(folder, { recursive: true, force: true })
+    }
+    for (const afterMs of [undefined, 20, 200, 600]) await giveUp(afterMs)
+    const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ')
+    const commands = children
+      .filter((pid) => pid !== '')
+      .map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+    expect(commands.filter((command) => command.includes('kafka.Kafka'))).toEqual([])
+  })
+
   it('says that a port is taken', async () => {
     const ports = await planEmbeddedPorts(1)
     const server = createServer().listen(ports[0]!.client, '127.0.0.1')
