@@ -1,6 +1,6 @@
 // One run, from plan to verdict: cluster and proxy up, topics, faults armed, instances, load; hurt, heal,
 // drain, audit, judge; and everything down again, however it ends.
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperatorError } from '../proxy/errors.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
@@ -184,6 +184,15 @@ function tellFaults(events: readonly ProxyEvent[], report: Report): void {
   }
 }
 
+/** Takes what an earlier run has left in the folder: its journals and logs would be read as this run's. */
+async function clearFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const ours = /\.(ndjson|log)$|^(result\.json|junit\.xml|report\.html)$/
+  for (const name of await readdir(folder)) {
+    if (ours.test(name)) await rm(join(folder, name))
+  }
+}
+
 /** Runs a plan to its verdict. Rejects only when there can be none: wrong plan, no cluster, interrupted. */
 export async function runPlan(
   plan: Plan,
@@ -193,7 +202,7 @@ export async function runPlan(
 ): Promise<Result> {
   const runtime = systemRuntime(plan.seed)
   const { outDir } = options
-  await mkdir(outDir, { recursive: true })
+  await clearFolder(outDir)
   await reapLeftovers()
   report({ type: 'run', plan: plan.name, asks: plan.asks, seed: plan.seed, outDir })
   const history = openHistoryWriter(join(outDir, 'history.ndjson'))
