@@ -70,7 +70,10 @@ export function answerOf(o: Observation, delivered: boolean): Answer {
   const client = o.late === true ? undefined : (o.toldReply ?? o.reply)
   const stated = o.late === true ? 'unknown' : o.told
   if (stated !== undefined) return { broker, client, stated, told: stated }
-  if (client === undefined) return { broker, client, stated, told: 'unknown' }
+  // Each batch of a Produce is told its own fate, so the whole need not be looked through.
+  if (client === undefined || o.apiKey === produceKey) {
+    return { broker, client, stated, told: 'unknown' }
+  }
   const failed = codesIn(o.apiKey, client).some((code) => code !== none)
   return { broker, client, stated, told: failed ? 'failed' : 'ok' }
 }

@@ -46,12 +46,11 @@ export function locate(memory: Memory, o: Observation): Location {
     ...transactionalIdsIn(o.apiKey, o.request),
     ...transactions.map((located) => located.transactionalId),
   ])
-  const producerIds = unique(
-    batches?.map((batch) => batch.producerId) ??
-      [...producersIn(o.apiKey, o.request), ...markersIn(o.request)].map(
-        (named) => named.producerId,
-      ),
-  ).filter((producerId) => producerId >= 0)
+  const producers = (
+    batches ?? [...producersIn(o.apiKey, o.request), ...markersIn(o.request)]
+  ).filter((named) => named.producerId >= 0)
+  const producerIds = unique(producers.map((named) => named.producerId))
+  const producerEpoch = producers[0]?.producerEpoch
   const [first] = transactions
   const committed = committedIn(o, transactions)
   const enters = first?.entered.at(-1)
@@ -59,6 +58,7 @@ export function locate(memory: Memory, o: Observation): Location {
     transactionalIds,
     groups: groupsIn(o.apiKey, o.request),
     producerIds,
+    ...(producerEpoch === undefined ? {} : { producerEpoch }),
     topicPartitions: placesIn(memory, o, batches),
     transactions,
     ...(committed === undefined ? {} : { committed }),

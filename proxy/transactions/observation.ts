@@ -80,6 +80,8 @@ export interface Location {
   transactionalIds: readonly string[]
   groups: readonly string[]
   producerIds: readonly number[]
+  /** Of the first producer named. */
+  producerEpoch?: number
   topicPartitions: readonly TopicPartition[]
   transactions: readonly LocatedTransaction[]
   /** Of the first transaction named; `committed` only when all that are named agree. */

@@ -73,16 +73,19 @@ function answersIn(
   reply: Message | undefined,
   topicName: (topicId: string) => string | undefined,
 ): PartitionAnswer[] {
-  if (reply === undefined) return []
-  return structsOf(reply, 'responses').flatMap((response) => {
+  const answers: PartitionAnswer[] = []
+  for (const response of reply === undefined ? [] : structsOf(reply, 'responses')) {
     const topic = topicOf(response, topicName) ?? ''
-    return structsOf(response, 'partitionResponses').map((partition) => ({
-      topic,
-      partition: numberOf(partition, 'index', -1),
-      code: numberOf(partition, 'errorCode', codeMissing),
-      baseOffset: numberOf(partition, 'baseOffset', -1),
-    }))
-  })
+    for (const partition of structsOf(response, 'partitionResponses')) {
+      answers.push({
+        topic,
+        partition: numberOf(partition, 'index', -1),
+        code: numberOf(partition, 'errorCode', codeMissing),
+        baseOffset: numberOf(partition, 'baseOffset', -1),
+      })
+    }
+  }
+  return answers
 }
 
 function toldBy(code: number): Outcome {

@@ -217,6 +217,8 @@ export function createTracker(options: TrackerOptions): Tracker {
     exchange: TrackedExchange,
     answer: Answer,
   ): void {
+    // The batches of the client's own send have been reported; a late answer fills copies.
+    if (o.late === true) exchange.batches = exchange.batches?.map((batch) => ({ ...batch }))
     const codes =
       exchange.batches === undefined
         ? []
@@ -269,7 +271,7 @@ export function createTracker(options: TrackerOptions): Tracker {
       type: 'send',
       exchange: identityOf(o, exchange),
       sentAtMs,
-      batches: batches.map((batch) => ({ ...batch })),
+      batches,
       ...(o.late === true ? { late: true } : {}),
     })
   }
@@ -324,35 +326,37 @@ export function createTracker(options: TrackerOptions): Tracker {
   }
 }
 
+/** Made for every Produce, so field by field: spreading optional ones costs an object each. */
 function identityOf(o: Observation, exchange: TrackedExchange): ExchangeIdentity {
   const { entries, batches } = exchange
   const [entry] = entries
   const first = batches?.[0]
-  const producerId = entry?.producerId ?? first?.producerId
-  const producerEpoch = entry?.producerEpoch ?? first?.producerEpoch
-  const groups = groupsIn(o.apiKey, o.request)
-  const transaction = entry?.transaction?.ordinal
-  return {
+  const identity: ExchangeIdentity = {
     connection: o.connection,
     plane: o.plane,
     node: o.node,
-    ...(o.instance === undefined ? {} : { instance: o.instance }),
-    ...(o.source === undefined ? {} : { source: o.source }),
     clientId: o.clientId,
     api: o.api,
     version: o.version,
     correlationId: o.correlationId,
-    ...(entries.length === 0
-      ? {}
-      : { transactionalIds: entries.map(({ producer }) => producer.transactionalId) }),
-    ...(groups.length === 0 ? {} : { groups: [...groups] }),
-    ...(producerId === undefined || producerId < 0 ? {} : { producerId }),
-    ...(producerEpoch === undefined || producerEpoch < 0 ? {} : { producerEpoch }),
-    ...(transaction === undefined ? {} : { transaction }),
-    ...(batches === undefined
-      ? {}
-      : { topicPartitions: batches.map((batch) => `${batch.topic}-${batch.partition}`) }),
   }
+  if (o.instance !== undefined) identity.instance = o.instance
+  if (o.source !== undefined) identity.source = o.source
+  if (entries.length > 0) {
+    identity.transactionalIds = entries.map(({ producer }) => producer.transactionalId)
+  }
+  const groups = groupsIn(o.apiKey, o.request)
+  if (groups.length > 0) identity.groups = [...groups]
+  const producerId = entry?.producerId ?? first?.producerId ?? -1
+  const producerEpoch = entry?.producerEpoch ?? first?.producerEpoch ?? -1
+  if (producerId >= 0) identity.producerId = producerId
+  if (producerEpoch >= 0) identity.producerEpoch = producerEpoch
+  const transaction = entry?.transaction?.ordinal
+  if (transaction !== undefined) identity.transaction = transaction
+  if (batches !== undefined) {
+    identity.topicPartitions = batches.map((batch) => `${batch.topic}-${batch.partition}`)
+  }
+  return identity
 }
 
 function viewOf(producer: TrackedProducer, nowMs: number): TransactionView {
