@@ -68,6 +68,28 @@ export const jackson: PinnedJar[] = [
   },
 ]
 
+/** For the compressions of Kafka's record classes; only tests need them. */
+export const compressors: PinnedJar[] = [
+  {
+    group: 'org.xerial.snappy',
+    artifact: 'snappy-java',
+    version: '1.1.10.7',
+    sha256: '4c766cb3f855415ee734b2392949a0b6f12a60879334a74518deaf6270d32e36',
+  },
+  {
+    group: 'at.yawk.lz4',
+    artifact: 'lz4-java',
+    version: '1.11.2',
+    sha256: '8a7458657938e9b692224db83aac458c13abd7a59ab75c3d3b08bd2233a646a2',
+  },
+  {
+    group: 'com.github.luben',
+    artifact: 'zstd-jni',
+    version: '1.5.7-17',
+    sha256: 'c9043e2da8a16c13b6cd7661a5cb56685a573c3546ef4bd0ead67b0b67c2e107',
+  },
+]
+
 export function sha256Of(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex')
 }

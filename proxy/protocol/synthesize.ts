@@ -6,7 +6,7 @@ import { errorCodeNamed } from './error-codes.ts'
 import type { FieldLayout, StructLayout, TypeLayout } from './layout.ts'
 import { hasErrorField, isErrorField, mirroredResponse, responseLayout } from './mirror.ts'
 import { roleOf, subjectOf } from './subjects.ts'
-import { structIn } from './walk.ts'
+import { structIn, walk, walkPlan } from './walk.ts'
 
 /** Everywhere, at the first partition, or at those named `topic-partition` (a topic's name or its id). */
 export type ErrorPlaces = 'all' | 'first' | readonly string[]
@@ -16,6 +16,17 @@ const carries = perMessage(hasErrorField)
 /** Whether an answer of this API can say an error at all. */
 export function carriesError(apiKey: number, version: number): boolean {
   return carries('response', apiKey, version)
+}
+
+const errorPlan = perMessage((layout) => walkPlan(layout, isErrorField))
+
+/** Every error code other than 0 in an answer, as often as it is there. */
+export function errorCodesIn(apiKey: number, version: number, response: Message): number[] {
+  const codes: number[] = []
+  walk(errorPlan('response', apiKey, version), response, ({ value }) => {
+    if (typeof value === 'number' && value !== 0) codes.push(value)
+  })
+  return codes
 }
 
 /** An answer to the request with the error; partitions that are not meant are answered without one. */

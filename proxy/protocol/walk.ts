@@ -71,55 +71,71 @@ export function visitFields(
   walk(wholePlan(direction, apiKey, version), message, visit)
 }
 
-export function walk(plan: WalkPlan, message: Message, visit: (field: VisitedField) => void): void {
-  const names: string[] = []
-  const indexes: number[] = []
-  const visited = {
-    name: '',
-    type: '',
-    entityType: undefined as string | undefined,
-    owner: message,
-    value: null as FieldValue,
-    get path() {
-      const steps = names.map((name, depth) => {
-        const index = indexes[depth] ?? -1
-        return index < 0 ? name : `${name}[${index}]`
-      })
-      return [...steps, visited.name].join('.')
-    },
+// A class, because an object literal with a getter is made anew, slowly, for every message.
+class Visit implements VisitedField {
+  name = ''
+  type = ''
+  entityType: string | undefined = undefined
+  value: FieldValue = null
+  owner: Message
+  readonly callback: (field: VisitedField) => void
+  /** The fields on the way from the root, and the element's index where one is a list. */
+  readonly trail: string[] = []
+  readonly indexes: number[] = []
+  depth = 0
+
+  constructor(root: Message, callback: (field: VisitedField) => void) {
+    this.owner = root
+    this.callback = callback
   }
 
-  function walkStruct(structPlan: WalkPlan, owner: Message, depth: number): void {
-    for (const { field, wanted, below } of structPlan.steps) {
-      const value = owner[field.name]
-      if (value === undefined) continue
-      if (wanted) {
-        visited.name = field.name
-        visited.type = field.typeName
-        visited.entityType = field.entityType
-        visited.owner = owner
-        visited.value = value
-        names.length = depth
-        visit(visited)
-      }
-      // The visitor may have put another value there.
-      const inner = owner[field.name]
-      if (below === undefined || inner === null || inner === undefined) continue
-      names[depth] = field.name
-      if (Array.isArray(inner)) {
-        for (let index = 0; index < inner.length; index++) {
-          indexes[depth] = index
-          names[depth] = field.name
-          walkStruct(below, inner[index] as Message, depth + 1)
-        }
-      } else {
-        indexes[depth] = -1
-        walkStruct(below, inner as Message, depth + 1)
-      }
+  get path(): string {
+    let path = ''
+    for (let depth = 0; depth < this.depth; depth++) {
+      const index = this.indexes[depth] ?? -1
+      path += index < 0 ? `${this.trail[depth]}.` : `${this.trail[depth]}[${index}].`
     }
+    return path + this.name
   }
+}
 
-  walkStruct(plan, message, 0)
+export function walk(plan: WalkPlan, message: Message, visit: (field: VisitedField) => void): void {
+  walkStruct(plan, message, new Visit(message, visit))
+}
+
+function walkStruct(plan: WalkPlan, owner: Message, visit: Visit): void {
+  for (const { field, wanted, below } of plan.steps) {
+    const value = owner[field.name]
+    if (value === undefined) continue
+    if (wanted) {
+      visit.name = field.name
+      visit.type = field.typeName
+      visit.entityType = field.entityType
+      visit.owner = owner
+      visit.value = value
+      visit.callback(visit)
+    }
+    if (below === undefined) continue
+    // The visitor may have put another value there.
+    const inner = owner[field.name]
+    if (inner === null || typeof inner !== 'object') continue
+    visit.trail[visit.depth] = field.name
+    if (Array.isArray(inner)) walkList(below, inner as Message[], visit)
+    else walkInner(below, inner as Message, -1, visit)
+  }
+}
+
+function walkList(plan: WalkPlan, elements: Message[], visit: Visit): void {
+  for (let index = 0; index < elements.length; index++) {
+    walkInner(plan, elements[index]!, index, visit)
+  }
+}
+
+function walkInner(plan: WalkPlan, owner: Message, index: number, visit: Visit): void {
+  visit.indexes[visit.depth] = index
+  visit.depth++
+  walkStruct(plan, owner, visit)
+  visit.depth--
 }
 
 /** A copy whose structs and arrays are its own; bytes are shared, since nobody changes them in place. */

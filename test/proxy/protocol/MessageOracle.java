@@ -20,6 +20,7 @@ import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.ShortNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import java.io.BufferedOutputStream;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
@@ -78,7 +79,7 @@ public class MessageOracle {
     private static String variant;
 
     public static void main(String[] arguments) throws Exception {
-        out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
+        out = new PrintStream(new BufferedOutputStream(System.out, 1 << 16), false, StandardCharsets.UTF_8);
         try {
             if (arguments[0].equals("messages")) printMessages(Long.parseLong(arguments[1]));
             else readResponses();

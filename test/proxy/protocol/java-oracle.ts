@@ -1,8 +1,10 @@
-// Runs Kafka's own message classes (MessageOracle.java, in the JDK's source launcher) and reads what they print.
+// Runs Kafka's own classes (MessageOracle.java, BatchOracle.java, in the JDK's source launcher) and reads what
+// they print.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { FieldValue, Message } from '../../../proxy/protocol/codec.ts'
 import {
+  compressors,
   jackson,
   jarPath,
   kafkaClients,
@@ -12,7 +14,6 @@ import {
 } from '../../../scripts/maven-jar.ts'
 
 const outputBytesMax = 256 * 1024 * 1024
-const program = fileURLToPath(new URL('./MessageOracle.java', import.meta.url))
 
 export interface JavaMessage {
   kind: 'request' | 'response' | 'data'
@@ -29,7 +30,7 @@ export interface JavaMessage {
 }
 
 export function javaMessages(seed: number): JavaMessage[] {
-  return runOracle(['messages', String(seed)], '').map((line) => {
+  return runOracle('MessageOracle', ['messages', String(seed)], '').map((line) => {
     const [kind, className, apiKey, version, variant, bytes, json, records] = line.split('\t')
     return {
       kind: kind as JavaMessage['kind'],
@@ -65,7 +66,7 @@ export function javaReadings(
   const input = responses.map(
     ({ apiKey, version, body }) => `${apiKey}\t${version}\t${body.toString('base64')}\n`,
   )
-  return runOracle(['responses'], input.join('')).map((line) => {
+  return runOracle('MessageOracle', ['responses'], input.join('')).map((line) => {
     const [bytesLeft, errors, json] = line.split('\t')
     if (bytesLeft === '-1') {
       return { bytesLeft: -1, errorCounts: {}, json: {}, failure: errors ?? '' }
@@ -78,21 +79,54 @@ export function javaReadings(
   })
 }
 
-function runOracle(options: string[], input: string): string[] {
+export interface JavaBatch {
+  bytes: Buffer
+  /** Header fields under the names of BatchHeader. */
+  [field: string]: unknown
+  records: JavaRecord[]
+}
+
+export interface JavaRecord {
+  offset: number
+  timestampMs: number
+  /** base64 */
+  key: string | null
+  value: string | null
+  headers: { key: string; value: string | null }[]
+}
+
+export function javaBatches(seed: number): JavaBatch[] {
+  return runOracle('BatchOracle', ['write', String(seed)], '').map(batchOf)
+}
+
+/** What Kafka finds in our batches; throws when it finds one damaged. */
+export function javaBatchReadings(batches: Buffer[]): JavaBatch[] {
+  const input = batches.map((batch) => `${batch.toString('base64')}\n`).join('')
+  return runOracle('BatchOracle', ['read'], input).map(batchOf)
+}
+
+function batchOf(line: string): JavaBatch {
+  const [bytes, json] = line.split('\t')
+  return { ...JSON.parse(json ?? ''), bytes: Buffer.from(bytes ?? '', 'base64') }
+}
+
+function runOracle(program: string, options: string[], input: string): string[] {
   const jars = [
     kafkaClients,
     kafkaTransactionCoordinator,
     kafkaGroupCoordinator,
     slf4jApi,
     ...jackson,
+    ...compressors,
   ]
   const classPath = jars.map(jarPath).join(process.platform === 'win32' ? ';' : ':')
-  const java = spawnSync('java', ['-cp', classPath, program, ...options], {
+  const source = fileURLToPath(new URL(`./${program}.java`, import.meta.url))
+  const java = spawnSync('java', ['-cp', classPath, source, ...options], {
     input,
     encoding: 'utf8',
     maxBuffer: outputBytesMax,
   })
-  if (java.status !== 0) throw new Error(`the oracle failed: ${java.error ?? java.stderr}`)
+  if (java.status !== 0) throw new Error(`${program} failed: ${java.error ?? java.stderr}`)
   return java.stdout.split('\n').filter((line) => line !== '')
 }
 
