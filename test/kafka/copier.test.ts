@@ -1,0 +1,221 @@
+// Both copiers on a real cluster: exactly once without a fault, with an instance killed in the middle, with
+// aborts on purpose; and the wrong ones, which nobody can tell from the right one as long as nothing goes wrong.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type ClusterAdmin, openAdmin } from '../../gauntlet/clusters/admin.ts'
+import {
+  type EmbeddedCluster,
+  planEmbeddedPorts,
+  startEmbedded,
+} from '../../gauntlet/clusters/embedded.ts'
+import type { CopierSpec } from '../../gauntlet/workloads/copier-settings.ts'
+import { startGenerator } from '../../gauntlet/workloads/generator.ts'
+import type { JournalEntry } from '../../gauntlet/workloads/journal.ts'
+import { mistakeNames, mistakes } from '../../gauntlet/workloads/mistakes.ts'
+import { type CopyOptions, type CopyResult, copyRun, readAll, runtime } from './copier-run.ts'
+
+const clients = ['kafkajs', 'java'] as const
+
+let cluster: EmbeddedCluster
+let bootstrap: string
+let admin: ClusterAdmin
+const folder = mkdtempSync(join(tmpdir(), 'copier-test-'))
+
+beforeAll(async () => {
+  const ports = await planEmbeddedPorts(3)
+  cluster = await startEmbedded(
+    { version: '4.3.1', brokers: 3, features: {}, config: {} },
+    { ports, planes: {}, runtime },
+  )
+  bootstrap = cluster.bootstrap.join(',')
+  admin = openAdmin(cluster.brokers)
+})
+
+afterAll(async () => {
+  admin.close()
+  await cluster.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function copier(client: CopierSpec['client'], more: Partial<CopierSpec> = {}): CopierSpec {
+  return { client, instances: 2, transactionSize: 50, restartTimes: 0, ...more }
+}
+
+function run(options: Omit<CopyOptions, 'bootstrap' | 'admin' | 'folder'>): Promise<CopyResult> {
+  return copyRun({ ...options, bootstrap, admin, folder })
+}
+
+/** Every input exactly once, and nothing else. */
+function expectExactlyOnce({ input, output, sent }: CopyResult): void {
+  expect(input.size).toBe(sent)
+  expect([...input.values()].filter((count) => count !== 1)).toEqual([])
+  expect(output).toEqual(input)
+}
+
+const entriesOf = ({ journals }: CopyResult) => journals.flatMap(({ entries }) => entries)
+
+function transactions(entries: readonly JournalEntry[], what: 'commit' | 'abort'): JournalEntry[] {
+  return entries.filter((entry) => 'txn' in entry && entry.txn === what && entry.outcome === 'ok')
+}
+
+describe.each(clients)('the %s copier', (client) => {
+  it('copies every record exactly once when nothing goes wrong, and says in its journal what it did', async () => {
+    const result = await run({
+      name: `plain-${client}`,
+      copier: copier(client),
+      partitions: 4,
+      load: { records: 2_000, rate: 1_000 },
+    })
+    expectExactlyOnce(result)
+    const entries = entriesOf(result)
+    const ids = [...result.input.keys()].sort()
+    const committed = transactions(entries, 'commit')
+    expect(committed.flatMap((entry) => ('ids' in entry ? entry.ids : [])).sort()).toEqual(ids)
+    const sends = entries.filter((entry) => 'sent' in entry)
+    expect(sends.map((entry) => entry.sent).sort()).toEqual(ids)
+    expect(new Set(sends.map((entry) => entry.at)).size).toBe(ids.length)
+    expect(sends[0]?.at).toMatch(new RegExp(`^plain-${client}-output-[01]@[0-9]+$`))
+    expect(entries.flatMap((entry) => ('read' in entry ? entry.read : [])).sort()).toEqual(ids)
+    // Both instances had their share.
+    for (const journal of result.journals) {
+      expect(transactions(journal.entries, 'commit').length).toBeGreaterThan(0)
+    }
+    const value = JSON.parse(result.values[0]!) as Record<string, unknown>
+    expect(value).toMatchObject({ copied: expect.stringMatching(/-input-[0-3]@[0-9]+$/) })
+  })
+
+  it('copies every record exactly once when an instance is killed in the middle and started again', async () => {
+    const result = await run({
+      name: `killed-${client}`,
+      copier: copier(client),
+      partitions: 4,
+      load: { records: 3_000, rate: 1_000 },
+      meanwhile: async ([first]) => {
+        await new Promise((resolve) => setTimeout(resolve, 2_000))
+        await first!.kill()
+        await first!.restart()
+      },
+    })
+    expectExactlyOnce(result)
+    // The one that was killed had begun, and its journal is whole but for a line at most.
+    expect(transactions(result.journals[0]!.entries, 'commit').length).toBeGreaterThan(0)
+    for (const { brokenLines } of result.journals) expect(brokenLines).toBeLessThanOrEqual(1)
+  })
+
+  it('aborts the transactions that it is told to abort, and does their work again', async () => {
+    const result = await run({
+      name: `aborts-${client}`,
+      copier: copier(client, { instances: 1, transactionSize: 10, abortTransactions: [2, 4] }),
+      partitions: 1,
+      load: { records: 200, rate: 10_000 },
+    })
+    expectExactlyOnce(result)
+    const entries = entriesOf(result)
+    const aborted = transactions(entries, 'abort')
+    const count = aborted.length + transactions(entries, 'commit').length
+    expect(count).toBeGreaterThanOrEqual(22)
+    console.log(
+      `${client}: ${count} transactions, ${Math.round(result.tookMs / count)} ms each, with start and join`,
+    )
+    expect(aborted.map((entry) => entry.transaction?.replace(/^.*-/, ''))).toEqual(['2', '4'])
+    // What was aborted was written before, and written again after.
+    const again = aborted.flatMap((entry) => ('ids' in entry ? entry.ids : []))
+    const sends = entries.filter((entry) => 'sent' in entry && again.includes(entry.sent))
+    expect(sends.length).toBe(2 * again.length)
+  })
+
+  it('that makes a mistake is not caught without a fault', async () => {
+    const known = mistakeNames.filter((name) =>
+      (mistakes[name].clients as readonly string[]).includes(client),
+    )
+    const results = await Promise.all(
+      known.map((mistake) =>
+        run({
+          name: `${mistake}-${client}`,
+          copier: copier(client, { instances: 1, mistake }),
+          partitions: 2,
+          load: { records: 200, rate: 200 },
+        }),
+      ),
+    )
+    expect(results.length).toBe(4)
+    for (const result of results) expectExactlyOnce(result)
+  })
+
+  it('never hands on records of aborted transactions, unless it reads uncommitted', async () => {
+    const load = { records: 300, rate: 300, aborted: 0.2 }
+    const [right, wrong] = await Promise.all([
+      run({
+        name: `right-${client}`,
+        copier: copier(client, { instances: 1 }),
+        partitions: 2,
+        load,
+      }),
+      run({
+        name: `wrong-${client}`,
+        copier: copier(client, { instances: 1, mistake: 'read-uncommitted' }),
+        partitions: 2,
+        load,
+      }),
+    ])
+    expectExactlyOnce(right)
+    expect(right.aborted).toBeGreaterThan(0)
+    const handedOn = [...wrong.output.keys()].filter((id) => !wrong.input.has(id))
+    expect(handedOn.length).toBe(wrong.aborted)
+    expect(handedOn.every((id) => /^a[01]-[0-9]+$/.test(id))).toBe(true)
+  })
+})
+
+describe('the generator', () => {
+  it('writes the records of each phase once, in order, and no more', async () => {
+    const topic = 'phases'
+    await admin.createTopics([{ name: topic, partitions: 2 }])
+    const generator = startGenerator({
+      bootstrap,
+      topic,
+      partitions: 2,
+      phases: [
+        { kind: 'records', records: 3, ratePerSecond: 1_000 },
+        { kind: 'wait', waitMs: 300 },
+        { kind: 'records', records: 4, ratePerSecond: 1_000, value: 'again' },
+      ],
+      runtime,
+      onError: (error) => {
+        throw error
+      },
+    })
+    expect(await generator.finish()).toEqual({ sent: 7, aborted: 0 })
+    expect(generator.done()).toBe(true)
+    const records = await readAll({ bootstrap, admin }, topic)
+    const ofPartition = (source: string) =>
+      records.filter(({ id }) => id.startsWith(source)).map(({ id }) => id)
+    expect(ofPartition('p0')).toEqual(['p0-0', 'p0-1', 'p0-2', 'p0-3'])
+    expect(ofPartition('p1')).toEqual(['p1-0', 'p1-1', 'p1-2'])
+    expect(records.filter(({ value }) => value === 'again').length).toBe(4)
+  })
+
+  it('writes every record once although the leaders of its partitions die', async () => {
+    const topic = 'outage'
+    await admin.createTopics([{ name: topic, partitions: 6 }])
+    const generator = startGenerator({
+      bootstrap,
+      topic,
+      partitions: 6,
+      records: 3_000,
+      rate: 1_000,
+      runtime,
+      onError: () => undefined,
+    })
+    while (generator.sent() < 1_000) await new Promise((resolve) => setTimeout(resolve, 20))
+    await cluster.kill(2)
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    await cluster.start(2)
+    const { sent } = await generator.finish()
+    expect(sent).toBeGreaterThanOrEqual(3_000)
+    const ids = (await readAll({ bootstrap, admin }, topic)).map(({ id }) => id)
+    expect(ids.length).toBe(sent)
+    expect(new Set(ids).size).toBe(sent)
+  })
+})
