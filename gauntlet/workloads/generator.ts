@@ -22,6 +22,9 @@ const batchRecordsMax = 500
 /** What is owed for longer than this, because brokers were away, is not made up for. */
 const arrearsMs = 1_000
 const queuedRecordsMin = 200
+/** Beyond its records an open-ended phase only keeps the application busy, and lets it catch up. */
+const surplusShare = 0.1
+const surplusRateMin = 20
 const requestTimeoutMs = 5_000
 const retryDelayMs = 250
 /** Answers after which the same batch can never succeed: the broker has lost track of this producer. */
@@ -174,7 +177,10 @@ export function startGenerator(options: GeneratorOptions): Generator {
   const nothingUnderWay = () => queued === 0 && (aborting === undefined || aborting.idle())
 
   async function write(phase: RecordsPhase): Promise<void> {
-    const perMs = phase.ratePerSecond / 1_000
+    const surplusRate = Math.min(
+      phase.ratePerSecond,
+      Math.max(surplusRateMin, phase.ratePerSecond * surplusShare),
+    )
     const queuedMax = Math.max(queuedRecordsMin, phase.ratePerSecond)
     let issued = 0
     let owed = 0
@@ -182,6 +188,7 @@ export function startGenerator(options: GeneratorOptions): Generator {
     const complete = () => issued >= phase.records && (finishing || phase.openEnded !== true)
     while (!over() && !complete()) {
       const nowMs = runtime.nowMs()
+      const perMs = (issued < phase.records ? phase.ratePerSecond : surplusRate) / 1_000
       // At least one record at once, so that a phase of a few records does not wait for its rate.
       owed = Math.min(
         Math.max(owed + (nowMs - beforeMs) * perMs, issued === 0 ? 1 : 0),
