@@ -88,6 +88,7 @@ function identityOf(message: TakenRequest): ExchangeIdentity {
       : {}),
     ...(subject.groups.length > 0 ? { groups: [...subject.groups] } : {}),
     ...(producerId === undefined ? {} : { producerId }),
+    ...(subject.producerEpoch === undefined ? {} : { producerEpoch: subject.producerEpoch }),
     ...(subject.transaction === undefined ? {} : { transaction: subject.transaction }),
     ...(subject.topicPartitions.length > 0
       ? {
@@ -122,7 +123,11 @@ export function createEngine(
   const live = new Set<Connection>()
   const windows = createWindows(() => live)
   const cluster = createClusterView(brokers, topics, options.topicAliases)
-  const messages = createMessageEffects(runtime, rules)
+  const messages = createMessageEffects({
+    runtime,
+    rules,
+    failed: (about, cause) => giveUp(about, cause),
+  })
   const world = createWorld({
     runtime,
     rules,
@@ -134,7 +139,8 @@ export function createEngine(
     connections: () => live,
   })
   const lasting = new Set<Lasting>()
-  const starting = new Set<Promise<void>>()
+  /** Effects that are being begun, and whose. */
+  const starting = new Map<Promise<void>, Rule>()
   const clocks = new Set<() => void>()
   /** Disarmed rules, kept for the record. */
   const ended: Rule[] = []
@@ -146,12 +152,26 @@ export function createEngine(
     emit({ type: 'error', code: 'fault-not-applied', message })
   }
 
+  /** An effect that could not be had: told as an error, and the firing is over. */
+  function giveUp(about: FiringReport, cause: unknown): void {
+    failed(`fault ${about.rule.spec.name}`, cause)
+    about.abandoned(`not applied: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
+
+  /** Once, later, unless everything is healed before. */
+  function later(delayMs: number, work: () => void): void {
+    const cancel = runtime.after(delayMs, () => {
+      clocks.delete(cancel)
+      work()
+    })
+    clocks.add(cancel)
+  }
+
   function changed(is: 'applied' | 'answered' | 'healed', rule: Rule): void {
     for (const other of rules.rules()) {
       const { when } = other.spec
       if (when.fault !== rule.spec.name || when.is !== is) continue
-      const delayMs = when.plus === undefined ? 0 : durationMs(when.plus)
-      clocks.add(runtime.after(delayMs, () => fireAlone(other)))
+      later(when.plus === undefined ? 0 : durationMs(when.plus), () => fireAlone(other))
     }
   }
 
@@ -175,6 +195,7 @@ export function createEngine(
       (cause) => {
         lasting.delete(entry)
         failed(`healing ${entry.report.rule.spec.name}`, cause)
+        entry.report.abandoned('its heal failed')
       },
     )
     return entry.healing
@@ -202,12 +223,9 @@ export function createEngine(
           runtime.after(durationMs(forText), () => void healLasting(lasted))
         }
       },
-      (problem) => {
-        rule.active -= 1
-        failed(`fault ${rule.spec.name}`, problem)
-      },
+      (problem) => giveUp(about, problem),
     )
-    starting.add(begun)
+    starting.set(begun, rule)
     void begun.then(() => starting.delete(begun))
     return begun
   }
@@ -215,12 +233,12 @@ export function createEngine(
   /** Fires without a message: by the clock, another fault, or a hand. */
   function fireAlone(rule: Rule): void {
     if (!rule.armed) return
+    rule.matched += 1
     const firing = rules.fire(rule, runtime.nowMs())
     if (firing === undefined) return
     const about = report(rule, firing)
     if (rule.effect.on === 'message') {
-      rule.active -= 1
-      failed(`fault ${rule.spec.name}`, new Error('it changes a message, and none triggered it'))
+      giveUp(about, new Error('it changes a message, and none triggered it'))
       return
     }
     void beginWorld(about, undefined)
@@ -228,15 +246,19 @@ export function createEngine(
 
   function startClock(rule: Rule): void {
     const { at, every } = rule.spec.when
-    if (at !== undefined) clocks.add(runtime.after(durationMs(at), () => fireAlone(rule)))
+    if (at !== undefined) {
+      later(durationMs(at), () => {
+        if (!clocksStopped) fireAlone(rule)
+      })
+    }
     if (typeof every === 'string') {
       const periodMs = durationMs(every)
       const tick = (): void => {
         if (clocksStopped || !rule.armed) return
         fireAlone(rule)
-        clocks.add(runtime.after(periodMs, tick))
+        later(periodMs, tick)
       }
-      clocks.add(runtime.after(periodMs, tick))
+      later(periodMs, tick)
     }
   }
 
@@ -260,11 +282,6 @@ export function createEngine(
       : { do: 'cut', forward: false, with: 'reset' }
   }
 
-  function failTaking(rule: Rule, cause: unknown): void {
-    rule.active -= 1
-    failed(`fault ${rule.spec.name}`, cause)
-  }
-
   const links = createLinks({
     host: options.listenHost,
     advertisedHost: options.advertisedHost,
@@ -285,18 +302,14 @@ export function createEngine(
       emit,
       journalAllProduce: options.journalAllProduce,
       clientLeft: messages.clientLeft,
+      closed: messages.closed,
       taker: {
         request(decision, message) {
           const { rule } = decision
           if (decision.why === 'claimed') return claimed(rule, message)
           const about = report(rule, decision.firing, message)
           if (rule.effect.on === 'message') {
-            try {
-              return messages.onRequest(rule.effect.verdict, about, message)
-            } catch (cause) {
-              failTaking(rule, cause)
-              return { do: 'pass' }
-            }
+            return messages.onRequest(rule.effect.verdict, about, message)
           }
           const gate = createGate<RequestVerdict>()
           void beginWorld(about, message).then(() => gate.open({ do: 'pass' }))
@@ -307,12 +320,7 @@ export function createEngine(
           if (decision.why === 'claimed') return message.goOn
           const about = report(rule, decision.firing, message)
           if (rule.effect.on === 'message') {
-            try {
-              return messages.onReply(rule.effect.verdict, about, message)
-            } catch (cause) {
-              failTaking(rule, cause)
-              return message.goOn
-            }
+            return messages.onReply(rule.effect.verdict, about, message)
           }
           const gate = createGate<ReplyVerdict>()
           void beginWorld(about, message).then(() => gate.open(message.goOn))
@@ -335,7 +343,11 @@ export function createEngine(
     return rule
   }
 
+  /** Ends what a rule does now: held messages go on, an effect that is just beginning is waited for. */
   async function healRule(rule: Rule): Promise<void> {
+    messages.release(rule)
+    const beginning = [...starting].filter(([, whose]) => whose === rule)
+    await Promise.all(beginning.map(([begun]) => begun))
     const entries = [...lasting].filter((entry) => entry.report.rule === rule)
     await Promise.all(entries.map(healLasting))
   }
@@ -364,12 +376,30 @@ export function createEngine(
     },
     async disarm(name) {
       const rule = named(name)
-      await healRule(rule)
+      // First of all it fires no more; its claims on messages must still be taken back by its heal.
       rules.disarm(name)
       ended.push(rule)
+      await healRule(rule)
       emit({ type: 'fault-disarmed', fault: name, kind: rule.kind.name })
     },
-    fire: (name) => fireAlone(named(name)),
+    fire(name) {
+      const rule = named(name)
+      if (rule.effect.on === 'message') {
+        throw new OperatorError(
+          'wrong-fault',
+          `fault "${name}" changes a message, so it cannot be fired by hand`,
+          'Arm it with a `request:` or `reply:` trigger and let a message set it off.',
+        )
+      }
+      if (rule.fired >= rule.timesMax) {
+        throw new OperatorError(
+          'wrong-fault',
+          `fault "${name}" has fired as often as its \`times\` allow`,
+          'Arm another one, or give it more `times`.',
+        )
+      }
+      fireAlone(rule)
+    },
     release: (name) => messages.release(named(name)),
     heal: (name) => healRule(named(name)),
     async healAll() {
@@ -380,8 +410,8 @@ export function createEngine(
         rules.disarm(rule.spec.name)
         ended.push(rule)
       }
-      messages.releaseAll()
-      await Promise.allSettled([...starting])
+      messages.healAll()
+      await Promise.allSettled([...starting.keys()])
       await Promise.all([...lasting].map(healLasting))
     },
     status: () =>

@@ -36,8 +36,7 @@ export function createClusterView(
   aliases: TopicAliases,
 ): ClusterView {
   async function refresh(): Promise<void> {
-    const client = await brokers.client()
-    const reply = await client.request('Metadata', { topics: null })
+    const reply = await brokers.askAny((client) => client.request('Metadata', { topics: null }))
     topics.learn(metadataKey, reply)
     for (const broker of reply.brokers as Message[]) {
       const address = { host: broker.host as string, port: broker.port as number }
@@ -51,8 +50,9 @@ export function createClusterView(
     const isGroup = 'group' in what
     const key = isGroup ? what.group : what.transactionalId
     const keyType = isGroup ? groupKeyType : transactionKeyType
-    const client = await brokers.client()
-    const reply = await client.request('FindCoordinator', { keyType, coordinatorKeys: [key] }, 4)
+    const reply = await brokers.askAny((client) =>
+      client.request('FindCoordinator', { keyType, coordinatorKeys: [key] }, 4),
+    )
     const [found] = reply.coordinators as Message[]
     return found === undefined || found.errorCode !== 0 ? undefined : (found.nodeId as number)
   }
@@ -63,10 +63,11 @@ export function createClusterView(
   }
 
   async function controller(): Promise<number | undefined> {
-    const client = await brokers.client()
-    const reply = await client.request('DescribeQuorum', {
-      topics: [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }],
-    })
+    const reply = await brokers.askAny((client) =>
+      client.request('DescribeQuorum', {
+        topics: [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }],
+      }),
+    )
     const [topic] = reply.topics as Message[]
     const [partition] = (topic?.partitions ?? []) as Message[]
     return partition?.leaderId as number | undefined

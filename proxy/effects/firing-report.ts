@@ -1,17 +1,27 @@
 // Keeps a firing's record and its rule's counters true: applied only when the effect is there, answered when
-// the broker has spoken, healed when the effect is over. Each is told once.
+// the broker has spoken, healed when the effect is over. Each is told once. A firing of which nothing can come
+// any more is given up, so that its rule does not stay active for ever.
 import type { Emit, ExchangeIdentity, Firing } from '../events.ts'
 import type { Rule } from '../faults/rules.ts'
 import type { Runtime } from '../runtime.ts'
+
+/** Different sentences kept about one firing; what repeats is counted. */
+export const effectSentencesMax = 20
 
 export interface FiringReport {
   rule: Rule
   firing: Firing
   applied(what: string): void
+  /** Something about the firing that is worth knowing but changes nothing. */
+  noted(what: string): void
   answered(brokerAnswer: string): void
   healed(): void
   discarded(): void
-  onChange(listener: (is: 'applied' | 'answered' | 'healed') => void): void
+  /** What it was about is gone: it ends here, applied or not. */
+  abandoned(why: string): void
+  /** Healed or given up. */
+  readonly over: boolean
+  whenOver(listener: () => void): void
 }
 
 export function reportFiring(
@@ -25,48 +35,70 @@ export function reportFiring(
     moment?: 'request' | 'reply'
   },
 ): FiringReport {
-  const { runtime, emit } = parts
+  const { runtime, emit, changed } = parts
   const fault = rule.spec.name
   const kind = rule.kind.name
   if (parts.exchange !== undefined) firing.exchange = parts.exchange
   if (parts.moment !== undefined) firing.moment = parts.moment
-  const listeners: Array<(is: 'applied' | 'answered' | 'healed') => void> = []
-  const tell = (is: 'applied' | 'answered' | 'healed'): void => {
-    for (const listener of listeners) listener(is)
-    parts.changed(is, rule)
+  const sentences = new Map<string, number>()
+  const overListeners: Array<() => void> = []
+  let over = false
+
+  function noted(what: string): void {
+    if (!sentences.has(what) && sentences.size >= effectSentencesMax) return
+    sentences.set(what, (sentences.get(what) ?? 0) + 1)
+    firing.effect = [...sentences]
+      .map(([sentence, times]) => (times === 1 ? sentence : `${sentence} (${times} times)`))
+      .join('; ')
   }
+  function end(): void {
+    over = true
+    firing.healedAtMs = runtime.nowMs()
+    rule.healed += 1
+    rule.active -= 1
+    for (const listener of overListeners) listener()
+    emit({ type: 'fault-healed', fault, kind, firing: { ...firing } })
+  }
+  function healed(): void {
+    if (over) return
+    end()
+    changed('healed', rule)
+  }
+
   emit({ type: 'fault-fired', fault, kind, firing: { ...firing } })
   return {
     rule,
     firing,
     applied(what) {
-      firing.effect = firing.effect === undefined ? what : `${firing.effect}; ${what}`
-      if (firing.appliedAtMs !== undefined) return
+      noted(what)
+      if (over || firing.appliedAtMs !== undefined) return
       firing.appliedAtMs = runtime.nowMs()
       rule.applied += 1
       emit({ type: 'fault-applied', fault, kind, firing: { ...firing } })
-      tell('applied')
+      changed('applied', rule)
     },
+    noted,
     answered(brokerAnswer) {
       if (firing.brokerAnswer !== undefined) return
       firing.brokerAnswer = brokerAnswer
       emit({ type: 'fault-answered', fault, kind, firing: { ...firing } })
-      tell('answered')
+      changed('answered', rule)
     },
-    healed() {
-      if (firing.healedAtMs !== undefined) return
-      firing.healedAtMs = runtime.nowMs()
-      rule.healed += 1
-      rule.active -= 1
-      emit({ type: 'fault-healed', fault, kind, firing: { ...firing } })
-      tell('healed')
-    },
+    healed,
     discarded() {
       firing.discarded = true
-      this.healed()
+      healed()
     },
-    onChange(listener) {
-      listeners.push(listener)
+    abandoned(why) {
+      if (over) return
+      noted(why)
+      // Nothing was there that could have healed, so no fault waits for it; it is over all the same.
+      if (firing.appliedAtMs === undefined) end()
+      else healed()
     },
+    get over() {
+      return over
+    },
+    whenOver: (listener) => void overListeners.push(listener),
   }
 }

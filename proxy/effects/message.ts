@@ -19,9 +19,12 @@ export interface MessageEffects {
   onReply(verdict: MessageVerdict, report: FiringReport, message: TakenReply): ReplyVerdict
   /** Opens every gate of a rule that waits for `released`; the number opened. */
   release(rule: Rule): number
-  /** Lets everything held go on: the run is over. */
-  releaseAll(): void
+  /** Lets everything held go on, and gives up what would only come to hurt later. */
+  healAll(): void
+  /** The client closed its side while a message of its was held back. */
   clientLeft(connection: Connection): void
+  /** What still waited for something on this connection ends here. */
+  closed(connection: Connection, cause: string): void
 }
 
 export const errorCode = (name: string): number => {
@@ -50,49 +53,100 @@ export function errorFrame(message: TakenRequest, code: string): Buffer {
 }
 
 interface Held {
-  rule: Rule
-  connection: Connection
   report: FiringReport
-  /** A held request dies with its client; a held reply or a detached request does not. */
-  diesWithClient: boolean
+  connection: Connection
+  what: 'request' | 'reply' | 'detached'
   open: (why: string) => void
+  /** It can go nowhere any more. */
+  lose: (why: string) => void
 }
 
-export function createMessageEffects(runtime: Runtime, rules: RuleBook): MessageEffects {
+export function createMessageEffects(parts: {
+  runtime: Runtime
+  rules: RuleBook
+  /** The effect could not be made; the message goes on as it is. */
+  failed: (report: FiringReport, cause: unknown) => void
+}): MessageEffects {
+  const { runtime, rules } = parts
   const heldMessages = new Set<Held>()
+  /** Messages that are just late, with what ends their delay. */
+  const late = new Set<() => void>()
+  /** Firings that still wait for something on a connection. */
+  const pending = new Map<Connection, Set<FiringReport>>()
+
+  function follow(connection: Connection, report: FiringReport): void {
+    if (report.over) return
+    const reports = pending.get(connection) ?? new Set()
+    pending.set(connection, reports.add(report))
+    report.whenOver(() => {
+      reports.delete(report)
+      if (reports.size === 0 && pending.get(connection) === reports) pending.delete(connection)
+    })
+  }
 
   /** A gate that opens when `until` comes true, or at the limit, `plus` later. */
   function waitUntil<Verdict>(
-    until: Until,
-    times: { plusMs: number; limitMs: number; diesWithClient: boolean },
+    verdict: { until: Until; plusMs: number; limitMs: number },
+    what: Held['what'],
     report: FiringReport,
     connection: Connection,
     then: () => Verdict,
   ): OpenableGate<Verdict> {
+    const { until, plusMs, limitMs } = verdict
     const gate = createGate<Verdict>()
-    let opened = false
+    let reason: string | undefined
     let cancelWait: () => void = () => undefined
-    const open = (why: string): void => {
-      if (opened) return
-      opened = true
+    let cancelPlus: () => void = () => undefined
+    const leave = (): void => {
       heldMessages.delete(held)
       cancelWait()
       cancelLimit()
-      const go = (): void => {
-        report.firing.effect = `${report.firing.effect ?? ''}; goes on: ${why}`
-        gate.open(then())
-      }
-      if (times.plusMs === 0) go()
-      else runtime.after(times.plusMs, go)
+      cancelPlus()
     }
-    const { diesWithClient } = times
-    const held: Held = { rule: report.rule, connection, report, diesWithClient, open }
+    const go = (): void => {
+      leave()
+      report.noted(`goes on: ${reason}`)
+      gate.open(then())
+    }
+    const held: Held = {
+      report,
+      connection,
+      what,
+      open(why) {
+        // Let go by hand, it does not wait for `plus` any more.
+        const byHand = reason !== undefined
+        reason ??= why
+        if (byHand || plusMs === 0) go()
+        else {
+          cancelWait()
+          cancelLimit()
+          cancelPlus = runtime.after(plusMs, go)
+        }
+      },
+      lose(why) {
+        leave()
+        report.noted(why)
+        if (what === 'reply') report.healed()
+        else report.discarded()
+        // Nobody but the message itself kept the broker's leg open.
+        if (what === 'detached' && connection.open) connection.cut('fin', why)
+      },
+    }
     heldMessages.add(held)
-    const cancelLimit = runtime.after(times.limitMs, () => open(`limit of ${times.limitMs} ms`))
+    const cancelLimit = runtime.after(limitMs, () => held.open(`limit of ${limitMs} ms`))
     if (typeof until !== 'string') {
-      cancelWait = rules.wait(until.trigger, () => open('what it waited for has come'))
+      cancelWait = rules.wait(until.trigger, () => held.open('what it waited for has come'))
+    } else if (until === 'client-gave-up' && what === 'detached') {
+      // Its client is sent away at once.
+      runtime.after(0, () => held.open('the client is gone'))
     }
     return gate
+  }
+
+  /** Lets it go now, whatever `plus` says. */
+  function letGo(held: Held, why: string): void {
+    held.open(why)
+    if (heldMessages.has(held)) held.open(why)
   }
 
   function effectOf(
@@ -114,26 +168,59 @@ export function createMessageEffects(runtime: Runtime, rules: RuleBook): Message
     }
   }
 
-  function later(byMs: number, jitterMs: number, random: () => number): number {
-    return byMs + jitterMs * random()
+  /** What the broker said in the end to a request that came late. */
+  function recordAnswer(report: FiringReport, message: TakenRequest): void {
+    const { apiKey, version } = message.exchange
+    message.about.effect = {
+      applied: () => undefined,
+      answered: (answer) => report.answered(answerOf(apiKey, version, answer)),
+      discarded: () => undefined,
+    }
+  }
+
+  function lateness(verdict: { jitterMs: number }, byMs: number, report: FiringReport): number {
+    return byMs + verdict.jitterMs * report.rule.random()
   }
 
   /** A verdict that comes after a while, and counts as applied when it does. */
   function delayed<Verdict>(
     delayMs: number,
     report: FiringReport,
+    isLast: boolean,
     then: () => Verdict,
   ): Gate<Verdict> {
     const gate = createGate<Verdict>()
-    runtime.after(delayMs, () => {
-      report.applied(`late by ${Math.round(delayMs)} ms`)
-      report.healed()
+    const startedMs = runtime.nowMs()
+    const go = (): void => {
+      if (!late.delete(go)) return
+      cancel()
+      if (report.over) return
+      report.applied(`late by ${Math.round(runtime.nowMs() - startedMs)} ms`)
+      if (isLast) report.healed()
       gate.open(then())
-    })
+    }
+    late.add(go)
+    const cancel = runtime.after(delayMs, go)
     return gate
   }
 
-  function onReply(
+  function answerNames(message: TakenReply): string {
+    const names = message.view.errors()
+    return names.length === 0 ? 'NONE' : [...new Set(names)].join(', ')
+  }
+
+  function markSynthetic(report: FiringReport, message: TakenRequest, code: string): void {
+    if (isSynthetic(code, message.view.api, message.exchange.version)) {
+      report.firing.synthetic = true
+    }
+  }
+
+  function muteFor(report: FiringReport): { forMs?: number } {
+    const { for: forText } = report.rule.spec
+    return forText === undefined ? {} : { forMs: durationMs(forText) }
+  }
+
+  function replyVerdict(
     verdict: MessageVerdict,
     report: FiringReport,
     message: TakenReply,
@@ -142,20 +229,14 @@ export function createMessageEffects(runtime: Runtime, rules: RuleBook): Message
     const effect = effectOf(report, message, true)
     switch (verdict.do) {
       case 'delay': {
-        if (verdict.replyMs === 0) return message.goOn
-        const delayMs = later(verdict.replyMs, verdict.jitterMs, report.rule.random)
-        return { do: 'wait', gate: delayed(delayMs, report, () => message.goOn) }
+        const delayMs = lateness(verdict, verdict.replyMs, report)
+        return { do: 'wait', gate: delayed(delayMs, report, true, () => message.goOn) }
       }
-      case 'drop': {
+      case 'drop':
         report.answered(answerNames(message))
-        if (verdict.unrealistic) return { do: 'skip', effect }
-        const { for: forText } = report.rule.spec
-        return {
-          do: 'swallow',
-          effect,
-          ...(forText === undefined ? {} : { forMs: durationMs(forText) }),
-        }
-      }
+        return verdict.unrealistic
+          ? { do: 'skip', effect }
+          : { do: 'swallow', effect, ...muteFor(report) }
       case 'disconnect':
         report.answered(answerNames(message))
         return {
@@ -166,7 +247,7 @@ export function createMessageEffects(runtime: Runtime, rules: RuleBook): Message
         }
       case 'error': {
         report.answered(answerNames(message))
-        if (isSynthetic(verdict.code, message.view.api, version)) report.firing.synthetic = true
+        markSynthetic(report, message, verdict.code)
         const changed = setErrors(
           apiKey,
           version,
@@ -176,73 +257,72 @@ export function createMessageEffects(runtime: Runtime, rules: RuleBook): Message
         )
         return { do: 'replace', frame: frameOf(message, changed), effect }
       }
-      case 'answer':
-        throw new Error('an answer in the broker’s place needs a request trigger')
       case 'hold': {
         report.applied('reply held')
-        const gate = waitUntil(
-          verdict.until,
-          { ...verdict, diesWithClient: false },
-          report,
-          message.connection,
-          () => {
-            report.healed()
-            return message.goOn
-          },
-        )
+        const gate = waitUntil(verdict, 'reply', report, message.connection, () => {
+          report.healed()
+          return message.goOn
+        })
         return { do: 'wait', gate }
       }
+      case 'answer':
       case 'detach':
-        throw new Error('detach needs a request trigger')
+        throw new Error(`${verdict.do} needs a request trigger`)
     }
   }
 
-  function answerNames(message: TakenReply): string {
-    const names = message.view.errors()
-    return names.length === 0 ? 'NONE' : [...new Set(names)].join(', ')
+  function onReply(
+    verdict: MessageVerdict,
+    report: FiringReport,
+    message: TakenReply,
+  ): ReplyVerdict {
+    if (!message.connection.reachable) {
+      report.abandoned('the client hears no answers on this connection any more')
+      return message.goOn
+    }
+    try {
+      const decided = replyVerdict(verdict, report, message)
+      follow(message.connection, report)
+      return decided
+    } catch (cause) {
+      parts.failed(report, cause)
+      return message.goOn
+    }
   }
 
-  function onRequest(
+  function requestVerdict(
     verdict: MessageVerdict,
     report: FiringReport,
     message: TakenRequest,
   ): RequestVerdict {
-    const { apiKey, version } = message.exchange
+    const { apiKey, version, silent } = message.exchange
     const { about, connection } = message
     const planReply = (): RequestVerdict => {
-      about.replyPlan = (reply) => onReply(verdict, report, reply)
+      if (silent) report.abandoned('a Produce with acks=0 has no reply')
+      else about.replyPlan = (reply) => onReply(verdict, report, reply)
       return { do: 'pass' }
     }
     switch (verdict.do) {
       case 'delay': {
-        if (verdict.requestMs === 0) return planReply()
-        const delayMs = later(verdict.requestMs, verdict.jitterMs, report.rule.random)
-        if (verdict.replyMs > 0) {
-          about.replyPlan = (reply) => ({
-            do: 'wait',
-            gate: delayed(
-              later(verdict.replyMs, verdict.jitterMs, report.rule.random),
-              report,
-              () => reply.goOn,
-            ),
-          })
-        }
+        const { requestMs, replyMs } = verdict
+        if (requestMs === 0) return planReply()
+        const hasReply = replyMs > 0 && !silent
+        if (hasReply) planReply()
+        else recordAnswer(report, message)
+        const delayMs = lateness(verdict, requestMs, report)
+        const passOn = (): RequestVerdict => ({ do: 'pass' })
         return {
           do: 'wait',
-          gate: delayed(delayMs, report, (): RequestVerdict => ({ do: 'pass' })),
+          gate: delayed(delayMs, report, !hasReply, passOn),
           discardIfClientLeaves: false,
         }
       }
       case 'drop': {
         if (verdict.side === 'reply') return planReply()
         const effect = effectOf(report, message, true)
-        if (verdict.unrealistic) return { do: 'skip', effect }
-        const { for: forText } = report.rule.spec
-        return {
-          do: 'swallow',
-          effect,
-          ...(forText === undefined ? {} : { forMs: durationMs(forText) }),
-        }
+        return verdict.unrealistic
+          ? { do: 'skip', effect }
+          : { do: 'swallow', effect, ...muteFor(report) }
       }
       case 'disconnect': {
         if (verdict.at === 'before-reply' || verdict.at === 'mid-reply') return planReply()
@@ -252,45 +332,33 @@ export function createMessageEffects(runtime: Runtime, rules: RuleBook): Message
       }
       case 'error': {
         if (verdict.seenByBroker) return planReply()
-        if (isSynthetic(verdict.code, message.view.api, version)) report.firing.synthetic = true
-        const answer = errorAnswer(
-          apiKey,
-          version,
-          message.request,
-          errorCode(verdict.code),
-          verdict.partitions,
-        )
-        return {
-          do: 'answer',
-          frame: frameOf(message, answer),
-          effect: effectOf(report, message, true),
-        }
+        markSynthetic(report, message, verdict.code)
+        const effect = effectOf(report, message, true)
+        // Brokers say an error to acks=0 by closing the connection.
+        if (silent) return { do: 'cut', forward: false, with: 'fin', effect }
+        const { request } = message
+        const code = errorCode(verdict.code)
+        const answer = errorAnswer(apiKey, version, request, code, verdict.partitions)
+        return { do: 'answer', frame: frameOf(message, answer), effect }
       }
-      case 'answer':
-        return {
-          do: 'answer',
-          frame: frameOf(
-            message,
-            plainAnswer(apiKey, version, message.request, verdict.body as Message),
-          ),
-          effect: effectOf(report, message, true),
-        }
+      case 'answer': {
+        const effect = effectOf(report, message, true)
+        if (silent) return { do: 'skip', effect }
+        const body = verdict.body as Message
+        const answer = plainAnswer(apiKey, version, message.request, body)
+        return { do: 'answer', frame: frameOf(message, answer), effect }
+      }
       case 'hold': {
         if (verdict.side === 'reply') return planReply()
+        recordAnswer(report, message)
         report.applied('request held')
-        const gate = waitUntil(
-          verdict.until,
-          { ...verdict, diesWithClient: true },
-          report,
-          connection,
-          (): RequestVerdict => {
-            report.healed()
-            return { do: 'pass' }
-          },
-        )
+        const passOn = (): RequestVerdict => {
+          report.healed()
+          return { do: 'pass' }
+        }
         return {
           do: 'wait',
-          gate,
+          gate: waitUntil(verdict, 'request', report, connection, passOn),
           discardIfClientLeaves: true,
           effect: effectOf(report, message, false),
         }
@@ -299,12 +367,8 @@ export function createMessageEffects(runtime: Runtime, rules: RuleBook): Message
         const effect = effectOf(report, message, false)
         about.late = true
         about.effect = effect
-        const gate = waitUntil(
-          verdict.until,
-          { ...verdict, diesWithClient: false },
-          report,
-          connection,
-          () => undefined,
+        const gate = waitUntil(verdict, 'detached', report, connection, () =>
+          message.deliveredLate(),
         )
         return { do: 'detach', gate, effect }
       }
@@ -312,22 +376,45 @@ export function createMessageEffects(runtime: Runtime, rules: RuleBook): Message
   }
 
   return {
-    onRequest,
+    onRequest(verdict, report, message) {
+      try {
+        const decided = requestVerdict(verdict, report, message)
+        follow(message.connection, report)
+        return decided
+      } catch (cause) {
+        parts.failed(report, cause)
+        return { do: 'pass' }
+      }
+    },
     onReply,
     release(rule) {
-      const waiting = [...heldMessages].filter((held) => held.rule === rule)
-      for (const held of waiting) held.open('released')
+      const waiting = [...heldMessages].filter((held) => held.report.rule === rule)
+      for (const held of waiting) letGo(held, 'released')
       return waiting.length
     },
-    releaseAll() {
-      for (const held of [...heldMessages]) held.open('the run ends')
+    healAll() {
+      for (const held of [...heldMessages]) {
+        // Delivered now, a detached request would hurt somebody after the end of all faults.
+        if (held.what === 'detached') held.lose('not delivered: everything was healed')
+        else letGo(held, 'everything was healed')
+      }
+      for (const go of [...late]) go()
     },
     clientLeft(connection) {
       for (const held of [...heldMessages]) {
         if (held.connection !== connection) continue
-        if (held.diesWithClient) held.report.discarded()
-        held.open('the client gave up')
+        if (held.what === 'request') held.report.discarded()
+        letGo(held, 'the client gave up')
       }
+    },
+    closed(connection, cause) {
+      for (const held of [...heldMessages]) {
+        if (held.connection === connection) held.lose(`lost: ${cause}`)
+      }
+      for (const report of [...(pending.get(connection) ?? [])]) {
+        report.abandoned(`nothing more came of it: ${cause}`)
+      }
+      pending.delete(connection)
     },
   }
 }

@@ -34,12 +34,15 @@ export interface World {
   ): Promise<Heal>
 }
 
-/** APIs that only a transaction's or group's coordinator answers. */
-const coordinatorApis: readonly string[] = [
+/** APIs that only a transaction's coordinator answers. */
+const transactionCoordinatorApis: readonly string[] = [
   'InitProducerId',
   'AddPartitionsToTxn',
   'AddOffsetsToTxn',
   'EndTxn',
+]
+/** APIs that only a group's coordinator answers, also those that name a transaction as well. */
+const groupCoordinatorApis: readonly string[] = [
   'TxnOffsetCommit',
   'OffsetCommit',
   'OffsetFetch',
@@ -49,6 +52,7 @@ const coordinatorApis: readonly string[] = [
   'LeaveGroup',
   'ConsumerGroupHeartbeat',
 ]
+const coordinatorApis: readonly string[] = [...transactionCoordinatorApis, ...groupCoordinatorApis]
 const groupHeartbeats: readonly string[] = ['Heartbeat', 'ConsumerGroupHeartbeat']
 
 /** How often the cluster is asked who coordinates now, after a coordinator was killed. */
@@ -132,6 +136,12 @@ export function createWorld(parts: {
     return count
   }
 
+  /** Its sockets die with it. Waiting for that to be noticed, an answer of its could still slip through. */
+  async function kill(node: number): Promise<void> {
+    await needHost().killBroker(node)
+    cut((facts) => facts.node === node, 'the broker was killed')
+  }
+
   async function connections(
     effect: Extract<FaultEffect, { on: 'connections' }>,
     report: FiringReport,
@@ -141,7 +151,7 @@ export function createWorld(parts: {
     const { spec, random } = report.rule
     const { concerns, nodes } = await scopeOf(spec.on, cause)
     if (nodes !== undefined) report.firing.targets = nodes.map((node) => `broker ${node}`)
-    const window: Window = { concerns }
+    const window: Window = { concerns, touched: (what) => report.applied(what) }
     switch (verdict.do) {
       case 'slow': {
         const { requestMs, replyMs, jitterMs } = verdict
@@ -156,11 +166,7 @@ export function createWorld(parts: {
         break
     }
     const opened = windows.open(window)
-    report.applied(
-      verdict.do === 'refuse'
-        ? 'new connections refused'
-        : `${opened.hit} open connections under it`,
-    )
+    if (verdict.do !== 'refuse') report.noted(`${opened.hit} open connections under it`)
     return async () => void opened.close()
   }
 
@@ -194,45 +200,51 @@ export function createWorld(parts: {
     if (first === undefined || second === undefined) throw new Error('a partition has two sides')
     report.firing.targets = [first.name, second.name]
     const both = { toBroker: true, toClient: true }
+    const touched = (what: string): void => report.applied(what)
     const opened = openAll([
       {
         concerns: (facts) => first.sends(facts) && second.receives(facts),
         stall: effect.oneWay ? { toBroker: true, toClient: false } : both,
+        touched,
       },
       {
         concerns: (facts) => second.sends(facts) && first.receives(facts),
         stall: effect.oneWay ? { toBroker: false, toClient: true } : both,
+        touched,
       },
     ])
-    report.applied(`${opened.hit} open connections cut off`)
+    report.noted(`${opened.hit} open connections cut off`)
     return async () => void opened.close()
   }
 
-  /** The id whose coordinator is meant, and where that coordinator sits. */
+  /** The ids whose coordinator is meant, and where that coordinator sits. */
   async function coordinatorMeant(
     effect: Extract<FaultEffect, { on: 'coordinator' }>,
     cause: Cause | undefined,
   ): Promise<{ transactionalIds: string[]; groups: string[]; node: number | undefined }> {
-    const subject = cause?.view.subject()
-    const named = effect.transactionalId !== undefined || effect.group !== undefined
-    const transactionalIds = named
-      ? [effect.transactionalId].filter((id) => id !== undefined)
-      : [...(subject?.transactionalIds ?? [])]
-    const groups = named
-      ? [effect.group].filter((id) => id !== undefined)
-      : [...(subject?.groups ?? [])]
-    if (!named && cause !== undefined && coordinatorApis.includes(cause.view.api)) {
-      return { transactionalIds, groups, node: cause.view.node }
+    const { transactionalId, group } = effect
+    if (transactionalId !== undefined || group !== undefined) {
+      const transactionalIds = transactionalId === undefined ? [] : [transactionalId]
+      const groups = group === undefined ? [] : [group]
+      return { transactionalIds, groups, node: await seat(transactionalIds, groups) }
     }
-    const [transactionalId] = transactionalIds
-    const [group] = groups
-    const node =
-      transactionalId !== undefined
-        ? await cluster.coordinatorOf({ transactionalId })
-        : group !== undefined
-          ? await cluster.coordinatorOf({ group })
-          : undefined
-    return { transactionalIds, groups, node }
+    if (cause === undefined) return { transactionalIds: [], groups: [], node: undefined }
+    const { api, node } = cause.view
+    const subject = cause.view.subject()
+    const transactionalIds = [...subject.transactionalIds]
+    const groups = [...subject.groups]
+    // A message may name both; it went to the coordinator of one of them, and the other's is not meant.
+    if (transactionCoordinatorApis.includes(api)) return { transactionalIds, groups: [], node }
+    if (groupCoordinatorApis.includes(api)) return { transactionalIds: [], groups, node }
+    return { transactionalIds, groups, node: await seat(transactionalIds, groups) }
+  }
+
+  async function seat(
+    [transactionalId]: readonly string[],
+    [group]: readonly string[],
+  ): Promise<number | undefined> {
+    if (transactionalId !== undefined) return cluster.coordinatorOf({ transactionalId })
+    return group === undefined ? undefined : cluster.coordinatorOf({ group })
   }
 
   async function coordinatorOnWire(
@@ -295,13 +307,11 @@ export function createWorld(parts: {
     if (key === undefined)
       throw new Error('the triggering message names no transaction and no group')
     const before = await cluster.coordinatorOf(key)
-    await needHost().killBroker(node)
+    await kill(node)
     report.applied(
       `killed broker ${node}, coordinator of ${transactionalId ?? group} (the cluster said ${before ?? 'nobody'} before)`,
     )
-    if (before !== node) {
-      report.firing.effect = `${report.firing.effect}; it was not the coordinator any more`
-    }
+    if (before !== node) report.noted('it was not the coordinator any more')
     const startedMs = runtime.nowMs()
     let healing = false
     const watch = async (): Promise<void> => {
@@ -351,13 +361,14 @@ export function createWorld(parts: {
         const isDown = (facts: ConnectionFacts): boolean =>
           down.has(facts.node) &&
           (spec.on === undefined ? facts.plane === cause?.connection.plane : concerns(facts))
-        const opened = windows.open({ concerns: isDown, admit: 'reset' })
+        const touched = (what: string): void => report.applied(what)
+        const opened = windows.open({ concerns: isDown, admit: 'reset', touched })
         const count = cut(isDown, 'the broker is out')
-        report.applied(`closed ${count} connections to broker ${names}, new ones are refused`)
+        if (count > 0) report.applied(`closed ${count} connections to broker ${names}`)
         return async () => void opened.close()
       }
       case 'kill':
-        for (const node of targets) await needHost().killBroker(node)
+        for (const node of targets) await kill(node)
         report.applied(`killed broker ${names}`)
         return async () => {
           for (const node of targets) await needHost().startBroker(node)
@@ -410,12 +421,18 @@ export function createWorld(parts: {
       return nothingToHeal
     }
     const told = new Set<string>()
+    const membersNow = (): string[] => {
+      const view = tracker.groups().find((one) => one.group === name)
+      return (view?.members ?? []).map((member) => member.memberId)
+    }
     rules.claim(report.rule, groupHeartbeats, (view) => {
       if (view.side !== 'request' || !groupHeartbeats.includes(view.api)) return false
-      const who = `${view.instance ?? ''}/${view.clientId ?? ''}`
-      if (!view.subject().groups.includes(name) || told.has(who)) return false
-      told.add(who)
-      if (told.size >= seen.length) over()
+      const memberId = view.memberId()
+      if (memberId === undefined || told.has(memberId)) return false
+      if (!view.subject().groups.includes(name)) return false
+      told.add(memberId)
+      // Members that have left in the meantime are not waited for.
+      if (membersNow().every((member) => told.has(member))) over()
       return true
     })
     return async () => rules.claim(report.rule, [], undefined)

@@ -3,16 +3,28 @@
 import type { Plane, TransactionPhase } from '../events.ts'
 import type { Side } from './fault.ts'
 
+/** One transaction that a message names, and where it stands. */
+export interface SubjectTransaction {
+  transactionalId: string
+  transaction?: number | undefined
+  phase: TransactionPhase
+  /** Phases that the message leads to, in order: V2's first send enters two. */
+  entered: readonly TransactionPhase[]
+  committed?: boolean | undefined
+}
+
 export interface MessageSubject {
   transactionalIds: readonly string[]
   groups: readonly string[]
+  /** Markers and verifications may be about several at once. */
+  transactions: readonly SubjectTransaction[]
   producerIds: readonly number[]
+  /** Of the first producer named. */
+  producerEpoch?: number | undefined
   topicPartitions: readonly { topic: string; partition: number }[]
   /** EndTxn's choice, or the markers' result. */
   committed?: boolean | undefined
   phase?: TransactionPhase | undefined
-  /** The phase that this message leads to, where it changes it. */
-  enters?: TransactionPhase | undefined
   transaction?: number | undefined
 }
 
@@ -27,6 +39,8 @@ export interface MessageView {
   apiKey: number
   api: string
   version: number
+  /** The group member that a request names as its sender. */
+  memberId(): string | undefined
   subject(): MessageSubject
   /** Names of the error codes in a reply; empty when there is none. */
   errors(): readonly string[]

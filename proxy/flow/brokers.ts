@@ -1,6 +1,6 @@
 // The brokers that the proxy knows: node ids and their own addresses, learnt at the start, from answers that
 // pass, and by asking. One client connection of ours per broker, opened when first needed.
-import { type BrokerClient, connectBroker } from './broker-client.ts'
+import { type BrokerClient, BrokerConnectionError, connectBroker } from './broker-client.ts'
 import type { SocketAddress } from './sockets.ts'
 
 export interface Brokers {
@@ -8,20 +8,30 @@ export interface Brokers {
   note(node: number, address: SocketAddress): boolean
   address(node: number): SocketAddress | undefined
   nodes(): number[]
-  /** Where a bootstrap connection goes next: brokers in turn, those that refused lately last. */
-  nextBootstrap(): { node: number; address: SocketAddress } | undefined
+  /**
+   * Where a bootstrap connection goes next: brokers in turn, those that refused lately last, and those that
+   * are not welcome only when no other is left.
+   */
+  nextBootstrap(
+    isWelcome: (node: number) => boolean,
+  ): { node: number; address: SocketAddress } | undefined
   dialFailed(node: number): void
-  /** A client of ours to this broker, or to any when no node is given. */
-  client(node?: number): Promise<BrokerClient>
+  dialSucceeded(node: number): void
+  /** A client of ours to this broker. */
+  client(node: number): Promise<BrokerClient>
+  /** Asks one broker after the other until one answers: any may be dead, frozen or cut off. */
+  askAny<Answer>(ask: (client: BrokerClient) => Promise<Answer>): Promise<Answer>
   close(): void
 }
 
-const clientTimeoutMs = 5_000
+/** A healthy broker answers in milliseconds; after this the next one is asked. */
+const clientTimeoutMs = 3_000
 
 export function createBrokers(bootstrap: readonly SocketAddress[]): Brokers {
   const known = new Map<number, SocketAddress>()
   const clients = new Map<number, Promise<BrokerClient>>()
   const failures = new Map<number, number>()
+  const silent = new Set<number>()
   let turn = 0
 
   async function connect(node: number, address: SocketAddress): Promise<BrokerClient> {
@@ -44,38 +54,42 @@ export function createBrokers(bootstrap: readonly SocketAddress[]): Brokers {
     },
     address: (node) => known.get(node),
     nodes: () => [...known.keys()].sort((a, b) => a - b),
-    nextBootstrap() {
-      const candidates = [...known.entries()]
-        .map(([node, address]) => ({ node, address }))
-        .sort((a, b) => (failures.get(a.node) ?? 0) - (failures.get(b.node) ?? 0))
-      if (candidates.length === 0) {
+    nextBootstrap(isWelcome) {
+      const all = [...known.entries()].map(([node, address]) => ({ node, address }))
+      if (all.length === 0) {
         const address = bootstrap[turn++ % Math.max(1, bootstrap.length)]
         return address === undefined ? undefined : { node: -1, address }
       }
-      const fewest = failures.get(candidates[0]?.node ?? -1) ?? 0
+      const welcome = all.filter(({ node }) => isWelcome(node))
+      const candidates = welcome.length > 0 ? welcome : all
+      const fewest = Math.min(...candidates.map(({ node }) => failures.get(node) ?? 0))
       const best = candidates.filter(({ node }) => (failures.get(node) ?? 0) === fewest)
       return best[turn++ % best.length]
     },
     dialFailed(node) {
       failures.set(node, (failures.get(node) ?? 0) + 1)
     },
+    dialSucceeded: (node) => void failures.delete(node),
     async client(node) {
-      const places: Array<{ node: number; address: SocketAddress }> = []
-      const wanted = node === undefined ? undefined : known.get(node)
-      if (node !== undefined && wanted === undefined) throw new Error(`broker ${node} is not known`)
-      if (node !== undefined && wanted !== undefined) places.push({ node, address: wanted })
-      else {
-        for (const [id, address] of known) places.push({ node: id, address })
-        if (places.length === 0) {
-          for (const [index, address] of bootstrap.entries())
-            places.push({ node: -1 - index, address })
-        }
-      }
+      const address = known.get(node)
+      if (address === undefined) throw new Error(`broker ${node} is not known`)
+      return connect(node, address)
+    },
+    async askAny(ask) {
+      const places =
+        known.size > 0 ? [...known] : bootstrap.map((address, i) => [-1 - i, address] as const)
+      // One that did not answer the last time is asked last.
+      places.sort(([a], [b]) => Number(silent.has(a)) - Number(silent.has(b)))
       let failure: unknown = new Error('no broker is known')
-      for (const place of places) {
+      for (const [node, address] of places) {
         try {
-          return await connect(place.node, place.address)
+          const answer = await ask(await connect(node, address))
+          silent.delete(node)
+          return answer
         } catch (cause) {
+          // Only a connection that failed says that another broker might do better.
+          if (!(cause instanceof BrokerConnectionError)) throw cause
+          silent.add(node)
           failure = cause
         }
       }

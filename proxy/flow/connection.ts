@@ -75,6 +75,14 @@ export interface Pipeline<About = unknown> {
   failed(c: Connection, code: string, message: string): void
 }
 
+/** Which way bytes do not pass. */
+export interface Direction {
+  toBroker: boolean
+  toClient: boolean
+  /** Told when bytes are really kept or thrown away. */
+  touched?: () => void
+}
+
 export interface Connection {
   readonly id: number
   readonly plane: Plane
@@ -88,12 +96,20 @@ export interface Connection {
   /** Client id of the last request whose header was read in full. */
   clientId: string | null | undefined
   /** Extra time for every message, while a delay window lasts. */
-  slow: { requestMs: number; replyMs: number; jitterMs: number; random: () => number } | undefined
+  slow:
+    | {
+        requestMs: number
+        replyMs: number
+        jitterMs: number
+        random: () => number
+        /** Told when a message is really late. */
+        touched?: () => void
+      }
+    | undefined
   /** Black hole: bytes are thrown away. */
-  block: { toBroker: boolean; toClient: boolean } | undefined
-  /** Partition: bytes are kept until it ends. */
-  stall(direction: { toBroker: boolean; toClient: boolean }): void
-  unstall(): void
+  block: Direction | undefined
+  /** Partition: bytes are kept in the given directions from now on; those of the others go on. */
+  stall(direction: Direction | undefined): void
   /** True once bytes of it were thrown away, so that it cannot live on. */
   readonly torn: boolean
   cut(how: 'fin' | 'reset', cause: string): void
@@ -111,7 +127,7 @@ export interface ConnectionSetup {
   nowMs: () => number
   after: (delayMs: number, callback: () => void) => () => void
   /** Starts silent: accepted, not dialled, because a partition or refusal says so. */
-  stalled: { toBroker: boolean; toClient: boolean } | undefined
+  stalled: Direction | undefined
 }
 
 const pausedByDrain = 1
@@ -126,6 +142,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
   let clientGone = false
   let clientEnded = false
   let brokerEnded = false
+  /** It ended by a failure, while a partition hid that. */
+  let brokerBroke = false
   /** Nothing reaches the client any more. */
   let mute = false
   /** Nothing reaches the broker any more. */
@@ -143,7 +161,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
   let stalledToClientBytes = 0
   let clientPaused = 0
   let brokerPaused = 0
-  const cancels: Array<() => void> = []
+  const timers = new Set<() => void>()
 
   function pauseClient(why: number): void {
     if (clientPaused === 0) client.pause()
@@ -165,11 +183,12 @@ export function openConnection(setup: ConnectionSetup): Connection {
   function toBroker(bytes: Buffer): void {
     if (deaf || broker === undefined) return
     if (connection.block?.toBroker === true) {
-      torn = true
+      tear(connection.block)
       return
     }
     // A message that had waited comes free in the middle of a partition: it waits on with the others.
     if (stalled?.toBroker === true) {
+      stalled.touched?.()
       freedToBroker.push(bytes)
       return
     }
@@ -178,14 +197,27 @@ export function openConnection(setup: ConnectionSetup): Connection {
   function toClient(bytes: Buffer): void {
     if (mute || clientGone) return
     if (connection.block?.toClient === true) {
-      torn = true
+      tear(connection.block)
       return
     }
     if (stalled?.toClient === true) {
+      stalled.touched?.()
       freedToClient.push(bytes)
       return
     }
     if (!client.write(bytes)) pauseBroker(pausedByDrain)
+  }
+  function tear(hole: Direction): void {
+    torn = true
+    hole.touched?.()
+  }
+
+  function after(delayMs: number, work: () => void): void {
+    const cancel = setup.after(delayMs, () => {
+      timers.delete(cancel)
+      work()
+    })
+    timers.add(cancel)
   }
 
   function finish(cause: string): void {
@@ -193,12 +225,17 @@ export function openConnection(setup: ConnectionSetup): Connection {
     closed = true
     up.stop()
     down.stop()
-    for (const cancel of cancels) cancel()
+    for (const cancel of timers) cancel()
+    timers.clear()
     pipeline.closed(connection, cause, pending)
   }
-  function closeBoth(how: 'fin' | 'reset', cause: string): void {
+  /** `effect` hears of it between the closing and the end of the connection, while its message still counts. */
+  function closeBoth(how: 'fin' | 'reset', cause: string, effect?: () => void): void {
+    if (closed) return
     client.close(how)
-    broker?.close(how)
+    // The broker gets what was sent to it before; only the client's leg ever breaks.
+    broker?.close('fin')
+    effect?.()
     finish(cause)
   }
   function closeClient(how: 'fin' | 'reset'): void {
@@ -210,20 +247,42 @@ export function openConnection(setup: ConnectionSetup): Connection {
     const { slow } = connection
     if (slow === undefined || slow[side] === 0) return 0
     const dueMs = (atMs === 0 ? setup.nowMs() : atMs) + slow[side] + slow.jitterMs * slow.random()
+    slow.touched?.()
     return dueMs - setup.nowMs()
   }
   function timerGate<Verdict>(delayMs: number, then: Verdict): Gate<Verdict> {
-    return { whenOpen: (go) => void cancels.push(setup.after(delayMs, () => go(then))) }
+    return { whenOpen: (go) => after(delayMs, () => go(then)) }
   }
   /** The client is gone on our account; the broker's leg lives until its answers are in. */
   function linger(): void {
     lingering = true
-    cancels.push(setup.after(lingerLimitMs, () => closeBoth('reset', 'no answer came in time')))
+    after(lingerLimitMs, () => closeBoth('reset', 'no answer came in time'))
     if (pending.length === 0) closeBoth('fin', 'answers are in')
+  }
+  /** Nobody is there to hear the rest: the broker ends its side when it has read ours, or is not waited for. */
+  function endBroker(): void {
+    broker?.end()
+    if (clientGone) after(lingerLimitMs, () => closeBoth('reset', 'the broker did not close'))
+  }
+  /** A bug, or a frame that nobody foresaw: this connection ends, the others go on. */
+  function fail(cause: unknown): void {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    pipeline.failed(connection, 'connection-failed', reason)
+    closeBoth('reset', reason)
+  }
+  function whenOpen<Verdict>(gate: Gate<Verdict>, go: (verdict: Verdict) => void): void {
+    gate.whenOpen((verdict) => {
+      try {
+        go(verdict)
+      } catch (cause) {
+        fail(cause)
+      }
+    })
   }
 
   /** An answer of ours leaves at once, or when those before it have left. */
   function queueMade(exchange: Exchange, frame: Buffer): void {
+    if (exchange.silent) throw new Error('nobody waits for an answer to acks=0')
     if (pending.length === 0) toClient(frame)
     else {
       exchange.made = frame
@@ -250,12 +309,11 @@ export function openConnection(setup: ConnectionSetup): Connection {
       case 'wait': {
         let left = false
         const { discardIfClientLeaves, effect } = verdict
-        verdict.gate.whenOpen((next) => {
+        const goOn = (next: RequestVerdict): void => {
           if (closed || left) return
           if (discardIfClientLeaves && (clientEnded || clientGone)) {
             left = true
-            effect?.discarded()
-            closeBoth('reset', 'the client left while its request was held')
+            closeBoth('reset', 'the client left while its request was held', effect?.discarded)
             return
           }
           const decision = performRequest(next, exchange, frame)
@@ -265,15 +323,18 @@ export function openConnection(setup: ConnectionSetup): Connection {
           up.resume()
           if (!up.waiting()) resumeClient(pausedByWait)
           afterUp()
-        })
+        }
+        whenOpen(verdict.gate, goOn)
         return 'wait'
       }
       case 'swallow':
         mute = true
         deaf = true
+        // What comes behind it is not looked at any more: nobody may count or track what goes nowhere.
+        up.stop()
         verdict.effect.applied('request swallowed, connection mute')
         if (verdict.forMs !== undefined) {
-          cancels.push(setup.after(verdict.forMs, () => closeBoth('reset', 'drop ended')))
+          after(verdict.forMs, () => closeBoth('reset', 'drop ended'))
         }
         return nothing
       case 'skip':
@@ -284,11 +345,14 @@ export function openConnection(setup: ConnectionSetup): Connection {
           if (!exchange.silent) pending.push(exchange)
           toBroker(frame)
           closeClient(verdict.with)
+          // What the client had sent behind it dies with its connection.
+          up.stop()
           verdict.effect?.applied('request forwarded, client connection closed')
           linger()
         } else {
-          closeBoth(verdict.with, 'cut before the request')
-          verdict.effect?.applied('connection closed before the request')
+          closeBoth(verdict.with, 'cut before the request', () =>
+            verdict.effect?.applied('connection closed before the request'),
+          )
         }
         return nothing
       }
@@ -300,7 +364,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
         verdict.gate.whenOpen(() => {
           if (closed) return
           detained = false
-          pending.push(exchange)
+          if (!exchange.silent) pending.push(exchange)
           toBroker(frame)
           linger()
         })
@@ -317,8 +381,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
       case 'replace':
         verdict.effect?.applied('answer replaced')
         return verdict.frame
-      case 'wait':
-        verdict.gate.whenOpen((next) => {
+      case 'wait': {
+        const goOn = (next: ReplyVerdict): void => {
           if (closed) return
           const decision = performReply(next, frame)
           if (decision === 'wait' || closed) return
@@ -327,13 +391,15 @@ export function openConnection(setup: ConnectionSetup): Connection {
           down.resume()
           if (!down.waiting()) resumeBroker(pausedByWait)
           afterDown()
-        })
+        }
+        whenOpen(verdict.gate, goOn)
         return 'wait'
+      }
       case 'swallow':
         mute = true
         verdict.effect.applied('answer swallowed, connection mute')
         if (verdict.forMs !== undefined) {
-          cancels.push(setup.after(verdict.forMs, () => closeBoth('reset', 'drop ended')))
+          after(verdict.forMs, () => closeBoth('reset', 'drop ended'))
         }
         return nothing
       case 'skip':
@@ -342,11 +408,12 @@ export function openConnection(setup: ConnectionSetup): Connection {
       case 'cut':
         if (verdict.part === 'some') toClient(frame.subarray(0, Math.max(5, frame.length >> 1)))
         // Half a frame must leave before the end of the connection: a reset would throw it away unsent.
-        closeBoth(verdict.part === 'some' ? 'fin' : verdict.with, 'cut at the reply')
-        verdict.effect?.applied(
-          verdict.part === 'some'
-            ? 'connection closed in mid-reply'
-            : 'connection closed before the reply',
+        closeBoth(verdict.part === 'some' ? 'fin' : verdict.with, 'cut at the reply', () =>
+          verdict.effect?.applied(
+            verdict.part === 'some'
+              ? 'connection closed in mid-reply'
+              : 'connection closed before the reply',
+          ),
         )
         return nothing
     }
@@ -428,7 +495,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
 
   function afterUp(): void {
     if (closed || up.waiting() || !clientEnded || stalled?.toBroker === true) return
-    if (!lingering) broker?.end()
+    if (!lingering) endBroker()
   }
   function afterDown(): void {
     if (closed) return
@@ -440,33 +507,43 @@ export function openConnection(setup: ConnectionSetup): Connection {
   }
 
   function fromClient(chunk: Buffer): void {
-    if (closed || clientGone) return
-    if (connection.block?.toBroker === true || deaf) {
-      torn = true
+    if (closed || deaf) return
+    if (connection.block?.toBroker === true) {
+      tear(connection.block)
       return
     }
     if (stalled?.toBroker === true || broker === undefined) {
+      stalled?.touched?.()
       stalledToBroker.push(chunk)
       stalledToBrokerBytes += chunk.length
       if (stalledToBrokerBytes > keptBytesMax) pauseClient(pausedByWait)
       return
     }
-    up.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
+    try {
+      up.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
+    } catch (cause) {
+      fail(cause)
+    }
     if (up.waiting() && up.keptBytes() > keptBytesMax) pauseClient(pausedByWait)
   }
   function fromBroker(chunk: Buffer): void {
     if (closed) return
     if (connection.block?.toClient === true) {
-      torn = true
+      tear(connection.block)
       return
     }
     if (stalled?.toClient === true) {
+      stalled.touched?.()
       stalledToClient.push(chunk)
       stalledToClientBytes += chunk.length
       if (stalledToClientBytes > keptBytesMax) pauseBroker(pausedByWait)
       return
     }
-    down.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
+    try {
+      down.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
+    } catch (cause) {
+      fail(cause)
+    }
     if (down.waiting() && down.keptBytes() > keptBytesMax) pauseBroker(pausedByWait)
     if (lingering) afterDown()
   }
@@ -482,9 +559,10 @@ export function openConnection(setup: ConnectionSetup): Connection {
       },
       closed(failure) {
         if (closed) return
-        if (stalled?.toClient === true) {
+        if (stalled?.toClient === true && !clientGone) {
           // Nobody tells the client of it while the network is cut.
           brokerEnded = true
+          brokerBroke = failure !== undefined
           return
         }
         if (down.waiting() && !clientGone && failure === undefined) {
@@ -496,6 +574,25 @@ export function openConnection(setup: ConnectionSetup): Connection {
       },
       drained: () => resumeClient(pausedByDrain),
     })
+  }
+
+  /** What a partition kept from the broker goes on its way. */
+  function freeToBroker(): void {
+    stalledToBrokerBytes = 0
+    for (const bytes of freedToBroker.splice(0)) toBroker(bytes)
+    for (const chunk of stalledToBroker.splice(0)) fromClient(chunk)
+    if (!up.waiting()) resumeClient(pausedByWait)
+    afterUp()
+  }
+  function freeToClient(): void {
+    stalledToClientBytes = 0
+    for (const bytes of freedToClient.splice(0)) toClient(bytes)
+    for (const chunk of stalledToClient.splice(0)) fromBroker(chunk)
+    if (!down.waiting()) resumeBroker(pausedByWait)
+    if (closed) return
+    // The broker's end was not to be seen from the other side so far.
+    if (brokerBroke) closeBoth('reset', 'the broker closed during the partition')
+    else afterDown()
   }
 
   const connection: Connection = {
@@ -517,29 +614,19 @@ export function openConnection(setup: ConnectionSetup): Connection {
       return torn
     },
     stall(direction) {
-      stalled = {
-        toBroker: direction.toBroker || stalled?.toBroker === true,
-        toClient: direction.toClient || stalled?.toClient === true,
-      }
-    },
-    unstall() {
-      stalled = undefined
+      stalled = direction
       if (closed) return
-      if (broker === undefined) dialBroker()
-      else if (!broker.open) {
-        closeBoth('reset', 'the broker closed during the partition')
-        return
+      if (broker === undefined) {
+        if (direction !== undefined) return
+        if (clientGone) {
+          // Its connection was never really made, so nothing of it may arrive.
+          finish('the client left before the partition ended')
+          return
+        }
+        dialBroker()
       }
-      stalledToBrokerBytes = 0
-      stalledToClientBytes = 0
-      for (const bytes of freedToBroker.splice(0)) toBroker(bytes)
-      for (const bytes of freedToClient.splice(0)) toClient(bytes)
-      for (const chunk of stalledToBroker.splice(0)) fromClient(chunk)
-      for (const chunk of stalledToClient.splice(0)) fromBroker(chunk)
-      if (!up.waiting()) resumeClient(pausedByWait)
-      if (!down.waiting()) resumeBroker(pausedByWait)
-      afterUp()
-      afterDown()
+      if (direction?.toBroker !== true) freeToBroker()
+      if (direction?.toClient !== true) freeToClient()
     },
     cut(how, cause) {
       closeBoth(how, cause)
@@ -566,13 +653,10 @@ export function openConnection(setup: ConnectionSetup): Connection {
       if (closed) return
       if (stalled?.toBroker === true) return
       if (up.waiting()) return
-      if (failure !== undefined) {
-        broker?.close('reset')
-        finish(`client: ${failure}`)
-      } else if (broker === undefined || !broker.open || brokerEnded) {
+      if (failure !== undefined || broker === undefined || !broker.open || brokerEnded) {
         broker?.close('fin')
-        finish('the client closed')
-      } else broker.end()
+        finish(failure === undefined ? 'the client closed' : `client: ${failure}`)
+      } else endBroker()
     },
     drained: () => resumeBroker(pausedByDrain),
   })

@@ -10,6 +10,24 @@ import { type ConnectionFacts, sourceOf, type Windows } from './windows.ts'
 /** Connections that may be open at once; later ones are turned away. */
 export const connectionsMax = 20_000
 
+/** What a port of ours stands for. */
+interface Link {
+  plane: Plane
+  /** -1 for a bootstrap port, which leads to any broker. */
+  node: number
+  instance: string | undefined
+}
+
+interface Target {
+  node: number
+  address: SocketAddress
+}
+
+/** What is known of a connection before its first request. */
+function factsAt({ plane, instance }: Link, node: number): ConnectionFacts {
+  return { plane, node, instance, clientId: undefined, source: undefined }
+}
+
 /** The listeners of one application instance (or of everybody). */
 export interface ClientDoor {
   instance: string | undefined
@@ -46,37 +64,16 @@ export function createLinks(options: {
 }): Links {
   const { host, advertisedHost, runtime, brokers, windows, pipeline, emit, live } = options
   const listeners: Listener[] = []
-  const silent = new Set<Leg>()
   const doors = new Map<string | undefined, ClientDoor>()
   let lastConnection = 0
   let closing = false
+  let full = false
 
-  function accept(
-    client: Leg,
-    link: { plane: Plane; node: number; instance: string | undefined },
-    target: () => { node: number; address: SocketAddress } | undefined,
-  ): void {
+  function accept(client: Leg, link: Link, target: () => Target | undefined): void {
     const place = target()
-    const facts: ConnectionFacts = {
-      plane: link.plane,
-      node: place?.node ?? link.node,
-      instance: link.instance,
-      clientId: undefined,
-      source: undefined,
-    }
-    const admission = windows.admission(facts)
-    if (closing || place === undefined || admission === 'reset' || live.size >= connectionsMax) {
+    const facts = factsAt(link, place?.node ?? link.node)
+    if (closing || place === undefined || isFull() || windows.admission(facts) === 'reset') {
       client.close('reset')
-      return
-    }
-    if (admission === 'silence') {
-      silent.add(client)
-      client.listen({
-        bytes: () => undefined,
-        ended: () => client.close('fin'),
-        closed: () => void silent.delete(client),
-        drained: () => undefined,
-      })
       return
     }
     const id = ++lastConnection
@@ -90,6 +87,7 @@ export function createLinks(options: {
         ...pipeline,
         closed(c, cause, unanswered) {
           live.delete(connection)
+          windows.forget(connection)
           if (cause.includes('ECONNREFUSED')) brokers.dialFailed(facts.node)
           pipeline.closed(c, cause, unanswered)
         },
@@ -97,7 +95,11 @@ export function createLinks(options: {
       nowMs: runtime.nowMs,
       after: runtime.after,
       stalled: windows.stalledAtStart(facts),
-      dial: (connected) => dial((target() ?? place).address, connected),
+      dial: (connected) =>
+        dial((target() ?? place).address, () => {
+          brokers.dialSucceeded(facts.node)
+          connected()
+        }),
     })
     live.add(connection)
     windows.settle(connection)
@@ -110,10 +112,21 @@ export function createLinks(options: {
     })
   }
 
+  /** Past the limit connections are turned away, and it is said once each time that the limit is reached. */
+  function isFull(): boolean {
+    const wasFull = full
+    full = live.size >= connectionsMax
+    if (full && !wasFull) {
+      const message = `more than ${connectionsMax} connections at once: new ones are turned away`
+      emit({ type: 'error', code: 'too-many-connections', message })
+    }
+    return full
+  }
+
   async function openPort(
     port: number,
-    link: { plane: Plane; node: number; instance: string | undefined },
-    target: () => { node: number; address: SocketAddress } | undefined,
+    link: Link,
+    target: () => Target | undefined,
   ): Promise<SocketAddress> {
     const listener = await listen({ host, port }, (client) => accept(client, link, target))
     listeners.push(listener)
@@ -124,8 +137,10 @@ export function createLinks(options: {
     async openDoor(instance, bootstrapPort) {
       const ports = new Map<number, SocketAddress>()
       const opening = new Map<number, Promise<SocketAddress>>()
-      const bootstrap = await openPort(bootstrapPort, { plane: 'client', node: -1, instance }, () =>
-        brokers.nextBootstrap(),
+      const link: Link = { plane: 'client', node: -1, instance }
+      // As a client with a list of brokers would, it goes past one that is out.
+      const bootstrap = await openPort(bootstrapPort, link, () =>
+        brokers.nextBootstrap((node) => windows.welcomes(factsAt(link, node))),
       )
       const door: ClientDoor = {
         instance,
@@ -157,7 +172,6 @@ export function createLinks(options: {
     connections: () => live,
     async close() {
       closing = true
-      for (const leg of silent) leg.close('reset')
       for (const connection of [...live]) connection.cut('fin', 'the proxy stops')
       await Promise.all(listeners.map((listener) => listener.close()))
     },

@@ -102,6 +102,7 @@ export function createPipeline(options: {
   emit: Emit
   journalAllProduce: boolean
   clientLeft: (connection: Connection) => void
+  closed: (connection: Connection, cause: string) => void
 }): Pipeline<About> {
   const { runtime, rules, tracker, topics, windows, taker, emit } = options
   const advertises = Object.keys(options.advertise).length > 0
@@ -123,7 +124,7 @@ export function createPipeline(options: {
       for (let key = 0; key < apisMax; key++) {
         const api = apiOf(key)
         if (api === undefined) continue
-        const tracked = tracker.concerns(api.name)
+        const tracked = tracker.concerns(api.name, plane)
         const onReply = rules.wants('reply', plane, api.name)
         const onRequest = rules.wants('request', plane, api.name)
         requests[key] = onRequest ? gather : onReply || tracked !== 'none' ? tee : stream
@@ -235,6 +236,10 @@ export function createPipeline(options: {
       apiKey: observation.apiKey,
       api: observation.api,
       version: observation.version,
+      memberId: () => {
+        const { memberId } = observation.request
+        return typeof memberId === 'string' ? memberId : undefined
+      },
       subject(): MessageSubject {
         const found = subject ?? tracker.locate(observation)
         subject = found
@@ -245,11 +250,11 @@ export function createPipeline(options: {
   }
 
   /** Requests that a fault has taken: nobody else will tell the tracker that they got no answer. */
-  const taken = new Map<number, About[]>()
+  const taken = new Map<number, Set<About>>()
   function take(c: Connection, about: About): void {
     const list = taken.get(c.id)
-    if (list === undefined) taken.set(c.id, [about])
-    else list.push(about)
+    if (list === undefined) taken.set(c.id, new Set([about]))
+    else list.add(about)
   }
   const deliveredLate = (about: About) => (): void => {
     if (about.observation === undefined) return
@@ -302,7 +307,9 @@ export function createPipeline(options: {
       return errors
     })
     const taken: TakenReply = { ...message, view, deliveredLate: deliveredLate(about) }
-    const decision = about.late ? undefined : rules.decide(view, answered.atMs)
+    // An answer that a fault has taken with its request is no other fault's to count.
+    const isFree = about.replyPlan === undefined && !about.late
+    const decision = isFree ? rules.decide(view, answered.atMs) : undefined
     const verdict =
       decision === undefined ? (about.replyPlan?.(taken) ?? goOn) : taker.reply(decision, taken)
     rules.notice(view)
@@ -331,6 +338,7 @@ export function createPipeline(options: {
     if (observation === undefined || request === undefined) return goOn
     const answered = answerTo(observation, runtime.nowMs(), reply)
     about.answered = true
+    taken.get(c.id)?.delete(about)
     const isAsked = repliesAsked.get(c.plane)?.[exchange.apiKey] === 1
     const verdict =
       isAsked || about.replyPlan !== undefined
@@ -462,8 +470,10 @@ export function createPipeline(options: {
             }),
           )
         }
-      } else if (verdict.do !== 'pass' && verdict.do !== 'replace') take(c, about)
-      if (verdict.do === 'detach') {
+      } else if (verdict.do !== 'pass' && verdict.do !== 'replace' && verdict.do !== 'skip') {
+        take(c, about)
+      }
+      if (verdict.do === 'detach' || verdict.do === 'skip') {
         // For the client it is lost now, whatever the broker will say to it later.
         const unanswered = [{ ...observation, delivered: false }]
         const lost = { atMs: runtime.nowMs(), connection: c.id, unanswered }
@@ -550,7 +560,15 @@ export function createPipeline(options: {
       }
       if (unopened.length === 0) return rewriteAndDecide()
       const gate = createGate<ReplyVerdict>()
-      Promise.allSettled(unopened).then(() => gate.open(rewriteAndDecide()))
+      const cut: ReplyVerdict = { do: 'cut', part: 'none', with: 'reset' }
+      Promise.allSettled(unopened)
+        .then(() => (c.open ? rewriteAndDecide() : cut))
+        .catch((cause): ReplyVerdict => {
+          const message = cause instanceof Error ? cause.message : String(cause)
+          emit({ type: 'error', code: 'connection-failed', message, connection: c.id })
+          return cut
+        })
+        .then(gate.open)
       return { do: 'wait', gate }
     },
 
@@ -560,10 +578,11 @@ export function createPipeline(options: {
 
     closed(c, cause, unanswered) {
       const waitedFor = new Set(unanswered.map(({ about }) => about))
-      const kept = (taken.get(c.id) ?? []).filter(
+      const kept = [...(taken.get(c.id) ?? [])].filter(
         (about) => !about.answered && !about.late && !waitedFor.has(about),
       )
       taken.delete(c.id)
+      options.closed(c, cause)
       const lost = unanswered.flatMap(({ about, made }) =>
         about?.observation === undefined || about.late || made !== undefined
           ? []

@@ -32,6 +32,9 @@ export interface Leg {
   listen(events: LegEvents): void
 }
 
+/** How long the last bytes of a closed connection may take to leave. */
+export const finLimitMs = 5_000
+
 export function legOf(socket: net.Socket): Leg {
   socket.setNoDelay(true)
   let events: LegEvents | undefined
@@ -54,8 +57,15 @@ export function legOf(socket: net.Socket): Leg {
     end: () => void socket.end(),
     close(how) {
       if (!isOpen) return
-      if (how === 'reset') socket.resetAndDestroy()
-      else socket.destroySoon()
+      if (how === 'reset') {
+        socket.resetAndDestroy()
+        return
+      }
+      socket.destroySoon()
+      // A peer that reads no more would keep the rest, and this socket, for ever.
+      const timer = setTimeout(() => socket.resetAndDestroy(), finLimitMs)
+      timer.unref()
+      socket.once('close', () => clearTimeout(timer))
     },
     get open() {
       return isOpen && !socket.destroyed

@@ -1,7 +1,7 @@
 // Lasting effects on whole connections: delay, black hole, partition, refusal. A window says which
 // connections it concerns; it takes hold of those that exist and of those that come while it is open.
 import type { Plane } from '../events.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Direction } from './connection.ts'
 
 /** What is known of a connection when it is judged. */
 export interface ConnectionFacts {
@@ -16,22 +16,28 @@ export interface ConnectionFacts {
 
 export interface Window {
   concerns(facts: ConnectionFacts): boolean
-  /** What happens to a new connection: turned away, or accepted and left in silence. */
+  /** What happens to a new connection: turned away, or accepted and not served before the window closes. */
   admit?: 'reset' | 'silence'
   stall?: { toBroker: boolean; toClient: boolean }
-  slow?: NonNullable<Connection['slow']>
-  block?: NonNullable<Connection['block']>
+  slow?: { requestMs: number; replyMs: number; jitterMs: number; random: () => number }
+  block?: { toBroker: boolean; toClient: boolean }
+  /** Told when it has really changed something: a message was late, bytes were kept, a connection refused. */
+  touched(what: string): void
 }
 
 export interface Windows {
   /** Opens a window over what exists and what comes; returns what closes it again and the count hit. */
   open(window: Window): { hit: number; close(): number }
   /** Judges a connection that has just been accepted. */
-  admission(facts: ConnectionFacts): 'accept' | 'reset' | 'silence'
+  admission(facts: ConnectionFacts): 'accept' | 'reset'
+  /** Whether a new connection would neither be refused nor hang. */
+  welcomes(facts: ConnectionFacts): boolean
   /** Directions in which a new connection starts stalled. */
-  stalledAtStart(facts: ConnectionFacts): { toBroker: boolean; toClient: boolean } | undefined
+  stalledAtStart(facts: ConnectionFacts): Direction | undefined
   /** A connection appeared, or its client id became known: windows that concern it take hold. */
   settle(connection: Connection): void
+  /** A connection is gone. */
+  forget(connection: Connection): void
 }
 
 /** The node id in a broker's own client id: `broker-2-fetcher-0`, `raft-client-3`, `3`. */
@@ -49,65 +55,126 @@ export function factsOf(connection: Connection): ConnectionFacts {
   return { plane, node, instance, clientId, source }
 }
 
-export function createWindows(connections: () => Iterable<Connection>): Windows {
-  const open = new Set<Window>()
-  const held = new Map<Window, Set<Connection>>()
+interface OpenWindow extends Window {
+  under: Set<Connection>
+  /** Connections that were there first: a refusal does not concern them. */
+  older: WeakSet<Connection>
+}
 
-  function apply(window: Window, connection: Connection): boolean {
-    const under = held.get(window)
-    if (under === undefined || under.has(connection) || !connection.open) return false
+const everyWay = { toBroker: true, toClient: true }
+
+export function createWindows(connections: () => Iterable<Connection>): Windows {
+  const open = new Set<OpenWindow>()
+
+  /** The directions in which a window keeps bytes of a connection. */
+  function stallOf(window: OpenWindow): { toBroker: boolean; toClient: boolean } | undefined {
+    return window.stall ?? (window.admit === 'silence' ? everyWay : undefined)
+  }
+
+  /** What all stalls together keep; each of them is told of it. */
+  function union(stalls: ReadonlyArray<{ window: OpenWindow }>): Direction | undefined {
+    if (stalls.length === 0) return undefined
+    const directions = stalls.map(({ window }) => stallOf(window))
+    return {
+      toBroker: directions.some((one) => one?.toBroker === true),
+      toClient: directions.some((one) => one?.toClient === true),
+      touched() {
+        for (const { window } of stalls) {
+          window.touched(window.admit === 'silence' ? 'new connections hang' : 'bytes kept back')
+        }
+      },
+    }
+  }
+
+  /** Puts a connection under all windows that hold it now; the one opened last counts for delay and black hole. */
+  function renew(connection: Connection): void {
+    let { slow, block } = { slow: undefined, block: undefined } as Pick<
+      Connection,
+      'slow' | 'block'
+    >
+    const stalls: Array<{ window: OpenWindow }> = []
+    for (const window of open) {
+      if (!window.under.has(connection)) continue
+      if (window.slow !== undefined) {
+        slow = { ...window.slow, touched: () => window.touched('messages late') }
+      }
+      if (window.block !== undefined) {
+        block = { ...window.block, touched: () => window.touched('bytes swallowed') }
+      }
+      if (stallOf(window) !== undefined) stalls.push({ window })
+    }
+    connection.slow = slow
+    connection.block = block
+    connection.stall(union(stalls))
+  }
+
+  function take(window: OpenWindow, connection: Connection): boolean {
+    if (window.under.has(connection) || !connection.open) return false
+    if (window.admit !== undefined && window.older.has(connection)) return false
     if (!window.concerns(factsOf(connection))) return false
-    under.add(connection)
-    if (window.slow !== undefined) connection.slow = window.slow
-    if (window.block !== undefined) connection.block = window.block
-    if (window.stall !== undefined) connection.stall(window.stall)
+    window.under.add(connection)
     return true
   }
 
   return {
-    open(window) {
+    open(given) {
+      const window: OpenWindow = { ...given, under: new Set(), older: new WeakSet() }
       open.add(window)
-      held.set(window, new Set())
-      let hit = 0
-      for (const connection of connections()) if (apply(window, connection)) hit += 1
+      for (const connection of connections()) {
+        window.older.add(connection)
+        if (take(window, connection)) renew(connection)
+      }
       return {
-        hit,
+        hit: window.under.size,
         close() {
           open.delete(window)
-          const under = held.get(window) ?? new Set<Connection>()
-          held.delete(window)
-          for (const connection of under) {
+          for (const connection of window.under) {
             if (!connection.open) continue
-            if (window.slow !== undefined) connection.slow = undefined
-            if (window.block !== undefined) {
-              connection.block = undefined
-              connection.cut('reset', 'bytes of it were thrown away')
-            }
-            if (window.stall !== undefined) connection.unstall()
-            // Another window may still be open over it.
-            for (const other of open) {
-              held.get(other)?.delete(connection)
-              apply(other, connection)
-            }
+            renew(connection)
+            if (window.block !== undefined) connection.cut('reset', 'bytes of it were thrown away')
           }
-          return under.size
+          return window.under.size
         },
       }
     },
     admission(facts) {
       for (const window of open) {
-        if (window.admit !== undefined && window.concerns(facts)) return window.admit
+        if (window.admit !== 'reset' || !window.concerns(facts)) continue
+        window.touched('new connections refused')
+        return 'reset'
       }
       return 'accept'
     },
-    stalledAtStart(facts) {
+    welcomes(facts) {
       for (const window of open) {
-        if (window.stall !== undefined && window.concerns(facts)) return window.stall
+        if ((window.admit ?? window.stall) !== undefined && window.concerns(facts)) return false
       }
-      return undefined
+      return true
+    },
+    stalledAtStart(facts) {
+      const stalls = [...open]
+        .filter((window) => stallOf(window) !== undefined && window.concerns(facts))
+        .map((window) => ({ window }))
+      const direction = union(stalls)
+      direction?.touched?.()
+      return direction
     },
     settle(connection) {
-      for (const window of open) apply(window, connection)
+      let taken = false
+      for (const window of open) {
+        if (!take(window, connection)) continue
+        if (window.admit === 'reset') {
+          // Its client was not known when it was let in.
+          window.touched('new connections refused')
+          connection.cut('reset', 'refused')
+          return
+        }
+        taken = true
+      }
+      if (taken) renew(connection)
+    },
+    forget(connection) {
+      for (const window of open) window.under.delete(connection)
     },
   }
 }

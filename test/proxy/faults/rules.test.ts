@@ -31,6 +31,7 @@ function message(given: Given = {}): MessageView {
     apiKey: 26,
     api: given.api ?? 'EndTxn',
     version: 4,
+    memberId: () => undefined,
     subject: () => ({
       transactionalIds: given.transactionalId === undefined ? [] : [given.transactionalId],
       groups: given.group === undefined ? [] : [given.group],
