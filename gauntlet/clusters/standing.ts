@@ -113,7 +113,7 @@ export async function clusterUp(options: UpOptions): Promise<StandingCluster> {
   )
   closeSync(log)
   try {
-    return await new Promise<StandingCluster>((resolve, reject) => {
+    const cluster = await new Promise<StandingCluster>((resolve, reject) => {
       host.on('message', (message: HostMessage) => {
         switch (message.type) {
           case 'log':
@@ -137,6 +137,13 @@ export async function clusterUp(options: UpOptions): Promise<StandingCluster> {
         ),
       )
     })
+    return cluster
+  } catch (error) {
+    // It says all that the log does.
+    if (error instanceof OperatorError && !error.remedy.includes(logFile)) {
+      await rm(logFile, { force: true })
+    }
+    throw error
   } finally {
     // From here on it stands alone; before it is up, this makes it give up.
     if (host.connected) host.disconnect()

@@ -46,6 +46,7 @@ describe('the class path', () => {
       'kafka-clients-98.7.jar',
       'kafka_2.13-98.7.jar',
     ])
+    vi.stubEnv('XDG_CACHE_HOME', join(home, 'cache'))
     await expect(kafkaClasspath('98.8')).rejects.toMatchObject({ code: 'missing-prerequisite' })
     rmSync(home, { recursive: true, force: true })
   })
