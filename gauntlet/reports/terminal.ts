@@ -21,7 +21,7 @@ export interface TerminalOptions {
 
 export interface Terminal {
   report: Report
-  /** Takes the live line away; the terminal is as it was. */
+  /** Takes the live line away and says the last words, whatever was reported after them. */
   close(): void
 }
 
@@ -31,12 +31,14 @@ export function createTerminal(output: Output, options: TerminalOptions): Termin
   let progress: RunProgress | undefined
   let frame = 0
   let lastPlainMs = 0
+  let lastWords: string[] = []
 
   function draw(): void {
     if (live === undefined) return
     const spinner = frames[frame++ % frames.length] ?? ''
-    const details = progress === undefined ? '' : `   ${progressText(progress)}`
-    const text = `  ${spinner} ${live.text}${details}`.slice(0, output.columns() - 1)
+    // The counts come first: what the phase is called may be cut, they may not.
+    const counts = progress === undefined ? '' : `${progressText(progress)}   `
+    const text = `  ${spinner} ${counts}${live.text}`.slice(0, output.columns() - 1)
     output.write(`\r\u001b[2K${text}`)
   }
 
@@ -107,18 +109,24 @@ export function createTerminal(output: Output, options: TerminalOptions): Termin
         line(`  ${colours.yellow('!')} ${event.text}`)
         break
       case 'verdict':
-        stopLive()
-        for (const text of verdictLines({ ...event, again: options.again }, colours)) line(text)
+        lastWords = verdictLines({ ...event, again: options.again }, colours)
         break
     }
   }
 
   function reportQuietly(event: RunEvent): void {
     if (event.type === 'problem') output.writeError(`! ${event.text}\n`)
-    if (event.type === 'verdict') output.write(`${quietLine(event.result)}\n`)
+    if (event.type === 'verdict') lastWords = [quietLine(event.result)]
   }
 
-  return { report: options.quiet ? reportQuietly : report, close: stopLive }
+  return {
+    report: options.quiet ? reportQuietly : report,
+    close() {
+      stopLive()
+      for (const text of lastWords) line(text)
+      lastWords = []
+    },
+  }
 }
 
 /** 1,200 sent · 1,150 read · tx 24 committed · crash 1/1 · 00:14 */

@@ -179,7 +179,12 @@ const CommandSchema = Type.Object(
     cwd: Type.Optional(Text),
     env: Type.Optional(Type.Record(Type.String(), ConfigValue)),
     instances: Type.Optional(Instances),
-    ready: Type.Optional(Text),
+    ready: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'A regular expression for the line of its output that says it is ready.',
+      }),
+    ),
     restart: Type.Optional(Restart),
     'stop-grace': Type.Optional(Duration),
     id: Type.Optional(IdPlace),

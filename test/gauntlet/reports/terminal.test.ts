@@ -102,7 +102,7 @@ describe('on a terminal', () => {
       .filter((line) => line !== '')
     expect(lines[0]).toBe('  ⠋ Load')
     expect(lines[1]).toBe('    crash applied')
-    expect(lines[2]).toMatch(/^ {2}. Load {3}00:01 · 1,200 sen/)
+    expect(lines[2]).toMatch(/^ {2}. 00:01 · 1,200 sent/)
     expect(lines[2]).toHaveLength(29)
     expect(out.endsWith(eraseLine)).toBe(true)
   })
@@ -158,6 +158,12 @@ describe('the verdict', () => {
     const { out } = shown([verdict({ verdict: 'INCONCLUSIVE', reasons })])
     expect(out).toContain('  INCONCLUSIVE  fault crash was never applied')
     expect(out).toContain('the output was not drained')
+  })
+
+  it('comes last, even if a phase ends after it', () => {
+    const judged: RunEvent = { type: 'phase-done', phase: 'judge', text: 'judged', ms: 5 }
+    const { out } = shown([verdict(), judged])
+    expect(out.indexOf('judged')).toBeLessThan(out.indexOf('PASS'))
   })
 
   it('is all that a quiet run says, problems on the other stream', () => {
