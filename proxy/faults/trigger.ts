@@ -1,7 +1,7 @@
 // Turns `when` into a test on messages and a choice among the matches. Pure: the same messages in the same
 // order give the same answers, whatever the clock says.
 import type { Plane } from '../events.ts'
-import type { MessageView } from './message-view.ts'
+import type { MessageView, SubjectTransaction } from './message-view.ts'
 import type { MessageTrigger, Trigger } from './trigger-schema.ts'
 import { globMatcher, share } from './vocabulary.ts'
 
@@ -34,10 +34,37 @@ export function planeOf(trigger: MessageTrigger): Plane {
 /** Instances are named by index (`0` is `copier-0`) or by glob. */
 export function instanceTest(wanted: number | string): (instance: string | undefined) => boolean {
   if (typeof wanted === 'number') {
-    return (instance) => instance !== undefined && instance.endsWith(`-${wanted}`)
+    return (instance) => instance?.endsWith(`-${wanted}`) === true
   }
   const matches = globMatcher(wanted)
   return (instance) => instance !== undefined && matches(instance)
+}
+
+/** The test on one transaction that a message names: id, result, phase and ordinal hold for the same one. */
+function transactionTest(
+  trigger: MessageTrigger,
+): ((transaction: SubjectTransaction) => boolean) | undefined {
+  const { committed, phase, enters, transaction } = trigger
+  const id = trigger['transactional-id']
+  const narrowing = [committed, phase, enters, transaction]
+  if (narrowing.every((value) => value === undefined)) return undefined
+  const matches = id === undefined ? () => true : globMatcher(id)
+  return (found) =>
+    matches(found.transactionalId) &&
+    (committed === undefined || found.committed === committed) &&
+    (phase === undefined || found.phase === phase) &&
+    (enters === undefined || found.entered.includes(enters)) &&
+    (transaction === undefined || found.transaction === transaction)
+}
+
+function onlyAsksForResult(trigger: MessageTrigger): boolean {
+  return (
+    trigger.committed !== undefined &&
+    trigger['transactional-id'] === undefined &&
+    trigger.phase === undefined &&
+    trigger.enters === undefined &&
+    trigger.transaction === undefined
+  )
 }
 
 export function compileMessageTest(trigger: MessageTrigger, aliases: TopicAliases): MessageTest {
@@ -45,7 +72,7 @@ export function compileMessageTest(trigger: MessageTrigger, aliases: TopicAliase
   const api = trigger.request ?? trigger.reply
   const plane = planeOf(trigger)
   const tests: MessageTest[] = []
-  const { broker, target, source, version, committed, error, phase, enters, transaction } = trigger
+  const { broker, target, source, version, committed, error } = trigger
   const node = broker ?? target
   if (node !== undefined) tests.push((view) => view.node === node)
   if (source !== undefined) tests.push((view) => view.source === source)
@@ -90,10 +117,16 @@ export function compileMessageTest(trigger: MessageTrigger, aliases: TopicAliase
   const producerId = trigger['producer-id']
   if (producerId !== undefined)
     tests.push((view) => view.subject().producerIds.includes(producerId))
-  if (committed !== undefined) tests.push((view) => view.subject().committed === committed)
-  if (phase !== undefined) tests.push((view) => view.subject().phase === phase)
-  if (enters !== undefined) tests.push((view) => view.subject().enters === enters)
-  if (transaction !== undefined) tests.push((view) => view.subject().transaction === transaction)
+  const one = transactionTest(trigger)
+  if (one !== undefined) {
+    const quantifier = trigger.only === true ? 'every' : 'some'
+    tests.push((view) => {
+      const { transactions, committed: result } = view.subject()
+      // An EndTxn of an id never seen, or markers of unknown producers, still say commit or abort.
+      if (transactions.length === 0) return onlyAsksForResult(trigger) && result === committed
+      return transactions[quantifier](one)
+    })
+  }
   if (error !== undefined) {
     tests.push((view) =>
       error === 'NONE' ? view.errors().length === 0 : view.errors().includes(error),

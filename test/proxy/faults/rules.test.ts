@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FaultSpec } from '../../../proxy/faults/fault.ts'
-import type { MessageView } from '../../../proxy/faults/message-view.ts'
+import type { MessageView, SubjectTransaction } from '../../../proxy/faults/message-view.ts'
 import { createRuleBook } from '../../../proxy/faults/rules.ts'
 import type { Trigger } from '../../../proxy/faults/trigger-schema.ts'
 import { randomStream } from '../../../proxy/runtime.ts'
@@ -17,6 +17,9 @@ interface Given {
   committed?: boolean
   transaction?: number
   phase?: 'producing' | 'ending'
+  enters?: Array<'begun' | 'producing'>
+  /** Further transactions in the same message. */
+  others?: SubjectTransaction[]
   errors?: string[]
 }
 
@@ -33,9 +36,25 @@ function message(given: Given = {}): MessageView {
     version: 4,
     memberId: () => undefined,
     subject: () => ({
-      transactionalIds: given.transactionalId === undefined ? [] : [given.transactionalId],
+      transactionalIds: [
+        ...(given.transactionalId === undefined ? [] : [given.transactionalId]),
+        ...(given.others ?? []).map(({ transactionalId }) => transactionalId),
+      ],
       groups: given.group === undefined ? [] : [given.group],
       producerIds: [],
+      transactions:
+        given.transactionalId === undefined
+          ? []
+          : [
+              {
+                transactionalId: given.transactionalId,
+                transaction: given.transaction,
+                phase: given.phase ?? 'ending',
+                entered: given.enters ?? [],
+                committed: given.committed,
+              },
+              ...(given.others ?? []),
+            ],
       topicPartitions: (given.places ?? []).map(([topic, partition]) => ({ topic, partition })),
       committed: given.committed,
       transaction: given.transaction,
@@ -117,8 +136,16 @@ describe('a rule', () => {
     [{ request: 'EndTxn', group: 'g' }, { group: 'g' }, {}],
     [{ request: 'EndTxn', committed: true }, { committed: true }, { committed: false }],
     [{ request: 'EndTxn', committed: false }, { committed: false }, {}],
-    [{ request: 'EndTxn', transaction: 2 }, { transaction: 2 }, { transaction: 1 }],
-    [{ request: 'EndTxn', phase: 'ending' }, { phase: 'ending' }, { phase: 'producing' }],
+    [
+      { request: 'EndTxn', transaction: 2 },
+      { transactionalId: 'a', transaction: 2 },
+      { transactionalId: 'a', transaction: 1 },
+    ],
+    [
+      { request: 'EndTxn', phase: 'ending' },
+      { transactionalId: 'a', phase: 'ending' },
+      { transactionalId: 'a', phase: 'producing' },
+    ],
     [
       { request: 'EndTxn', topic: 'output', partition: 1 },
       { places: [['payments', 1]] },
@@ -145,6 +172,37 @@ describe('a rule', () => {
     expect(shown(wrong)).toBeUndefined()
   })
 
+  it('asks id, result and ordinal of one and the same transaction of a message', () => {
+    const other = {
+      transactionalId: 'b',
+      transaction: 5,
+      phase: 'ended',
+      entered: [],
+      committed: false,
+    } as const
+    const shownFor = (when: Trigger) =>
+      book({ name: 'a', when }).shown({
+        transactionalId: 'a',
+        committed: true,
+        transaction: 1,
+        others: [other],
+      })
+    expect(shownFor({ request: 'EndTxn', 'transactional-id': 'b', committed: false })).toBe('a')
+    expect(
+      shownFor({ request: 'EndTxn', 'transactional-id': 'b', committed: true }),
+    ).toBeUndefined()
+    expect(shownFor({ request: 'EndTxn', 'transactional-id': 'b' })).toBe('a')
+    expect(shownFor({ request: 'EndTxn', 'transactional-id': 'b', only: true })).toBeUndefined()
+  })
+
+  it('sees every phase that one message enters: the first send of V2 enters two', () => {
+    for (const enters of ['begun', 'producing'] as const) {
+      const { shown } = book({ name: 'a', when: { request: 'EndTxn', enters } })
+      expect(shown({ transactionalId: 'a', enters: [] })).toBeUndefined()
+      expect(shown({ transactionalId: 'a', enters: ['begun', 'producing'] })).toBe('a')
+    }
+  })
+
   it('makes the same choices by chance for the same seed and the same messages', () => {
     const draw = () => {
       const { shown } = book({
@@ -168,7 +226,7 @@ describe('a rule', () => {
       told += 1
     })
     const produced = (transaction: number) =>
-      rules.notice(message({ api: 'Produce', side: 'reply', transaction }))
+      rules.notice(message({ api: 'Produce', side: 'reply', transactionalId: 'a', transaction }))
     produced(1)
     expect(told).toBe(0)
     expect(rules.wants('reply', 'client', 'Produce')).toBe(true)
