@@ -168,6 +168,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
     clientPaused |= why
   }
   function resumeClient(why: number): void {
+    if (clientPaused === 0) return
     clientPaused &= ~why
     if (clientPaused === 0) client.resume()
   }
@@ -176,6 +177,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
     brokerPaused |= why
   }
   function resumeBroker(why: number): void {
+    if (brokerPaused === 0) return
     brokerPaused &= ~why
     if (brokerPaused === 0) broker?.resume()
   }
@@ -506,46 +508,51 @@ export function openConnection(setup: ConnectionSetup): Connection {
     if (brokerEnded && !down.waiting() && stalled?.toClient !== true) client.end()
   }
 
-  function fromClient(chunk: Buffer): void {
-    if (closed || deaf) return
+  // Both tell whether the chunk's memory is free again: nothing of it is kept, and all that was written is out.
+  function fromClient(chunk: Buffer): boolean {
+    if (closed || deaf) return true
     if (connection.block?.toBroker === true) {
       tear(connection.block)
-      return
+      return true
     }
     if (stalled?.toBroker === true || broker === undefined) {
       stalled?.touched?.()
       stalledToBroker.push(chunk)
       stalledToBrokerBytes += chunk.length
       if (stalledToBrokerBytes > keptBytesMax) pauseClient(pausedByWait)
-      return
+      return false
     }
+    let isFree = false
     try {
-      up.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
+      isFree = up.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
     } catch (cause) {
       fail(cause)
     }
     if (up.waiting() && up.keptBytes() > keptBytesMax) pauseClient(pausedByWait)
+    return isFree && broker.flushed() && freedToBroker.length === 0
   }
-  function fromBroker(chunk: Buffer): void {
-    if (closed) return
+  function fromBroker(chunk: Buffer): boolean {
+    if (closed) return true
     if (connection.block?.toClient === true) {
       tear(connection.block)
-      return
+      return true
     }
     if (stalled?.toClient === true) {
       stalled.touched?.()
       stalledToClient.push(chunk)
       stalledToClientBytes += chunk.length
       if (stalledToClientBytes > keptBytesMax) pauseBroker(pausedByWait)
-      return
+      return false
     }
+    let isFree = false
     try {
-      down.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
+      isFree = down.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
     } catch (cause) {
       fail(cause)
     }
     if (down.waiting() && down.keptBytes() > keptBytesMax) pauseBroker(pausedByWait)
     if (lingering) afterDown()
+    return isFree && client.flushed() && freedToClient.length === 0
   }
 
   function dialBroker(): void {

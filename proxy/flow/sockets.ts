@@ -8,7 +8,11 @@ export interface SocketAddress {
 }
 
 export interface LegEvents {
-  bytes(chunk: Buffer): void
+  /**
+   * True when nobody holds on to the chunk or a part of it: its memory is then used for the next bytes. Anything
+   * else leaves the memory to whoever has it.
+   */
+  bytes(chunk: Buffer): boolean | undefined
   /** The other side sends no more; it may still read. */
   ended(): void
   /** Nothing will come or go any more. Called once. */
@@ -21,6 +25,8 @@ export interface LegEvents {
 export interface Leg {
   /** False when the receiver is slow: stop reading from the other leg until `drained`. */
   write(bytes: Buffer): boolean
+  /** Nothing that was written is still waiting in memory. */
+  flushed(): boolean
   pause(): void
   resume(): void
   /** Sends what is queued, then FIN. */
@@ -32,15 +38,61 @@ export interface Leg {
   listen(events: LegEvents): void
 }
 
-/** How long the last bytes of a closed connection may take to leave. */
-export const finLimitMs = 5_000
+/** Room for one read: small to begin with, since most connections are quiet, and doubled by reads that fill it. */
+const readBytesMin = 4 * 1024
+const readBytesMax = 256 * 1024
 
-export function legOf(socket: net.Socket): Leg {
-  socket.setNoDelay(true)
+/**
+ * Reads into memory of our own. Left to itself Node allocates 64 kB for each read, and the garbage of a busy
+ * connection then costs more than moving its bytes. What a reader of the chunk keeps is not written over: the next
+ * read goes behind it, or into a new piece.
+ */
+function createReader(take: (chunk: Buffer) => boolean | undefined): net.OnReadOpts {
+  let piece: Buffer = Buffer.allocUnsafeSlow(readBytesMin)
+  let used = 0
+  let room = piece
+  const renew = (bytes: number): void => {
+    piece = Buffer.allocUnsafeSlow(bytes)
+    used = 0
+    room = piece
+  }
+  return {
+    buffer: () => room,
+    callback(count) {
+      const isFull = count === room.length
+      const mayReuse = take(isFull ? room : room.subarray(0, count)) === true
+      if (isFull && piece.length < readBytesMax) renew(piece.length * 2)
+      else if (!mayReuse) {
+        used += count
+        if (used > piece.length / 2) renew(piece.length)
+        else room = piece.subarray(used)
+      }
+      return true
+    },
+  }
+}
+
+/**
+ * Moves an accepted connection to a socket with a reader, which Node's server cannot be told to make. Undefined where
+ * Node's socket has no handle to move: then it reads in its own way.
+ */
+function adopt(accepted: net.Socket, onread: net.OnReadOpts): net.Socket | undefined {
+  const holder = accepted as unknown as { _handle?: object | null }
+  const handle = holder._handle
+  if (handle === undefined || handle === null) return undefined
+  holder._handle = null
+  accepted.destroy()
+  const options = { handle, allowHalfOpen: true, onread }
+  return new net.Socket(options as net.SocketConstructorOpts)
+}
+
+function legOver(make: (onread: net.OnReadOpts) => net.Socket): { leg: Leg; socket: net.Socket } {
   let events: LegEvents | undefined
   let failure: string | undefined
   let isOpen = true
-  socket.on('data', (chunk: Buffer) => events?.bytes(chunk))
+  const socket = make(createReader((chunk) => events?.bytes(chunk)))
+  socket.setNoDelay(true)
+  socket.on('data', (chunk: Buffer) => void events?.bytes(chunk))
   socket.on('end', () => events?.ended())
   socket.on('drain', () => events?.drained())
   socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -50,22 +102,20 @@ export function legOf(socket: net.Socket): Leg {
     isOpen = false
     events?.closed(failure)
   })
-  return {
-    write: (bytes) => (socket.writable ? socket.write(bytes) : true),
+  const leg: Leg = {
+    write(bytes) {
+      if (!socket.writable) return true
+      // Node says no to any large write, also to one that the kernel has taken whole.
+      return socket.write(bytes) || socket.writableLength === 0
+    },
+    flushed: () => socket.writableLength === 0,
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     end: () => void socket.end(),
     close(how) {
       if (!isOpen) return
-      if (how === 'reset') {
-        socket.resetAndDestroy()
-        return
-      }
-      socket.destroySoon()
-      // A peer that reads no more would keep the rest, and this socket, for ever.
-      const timer = setTimeout(() => socket.resetAndDestroy(), finLimitMs)
-      timer.unref()
-      socket.once('close', () => clearTimeout(timer))
+      if (how === 'reset') socket.resetAndDestroy()
+      else socket.destroySoon()
     },
     get open() {
       return isOpen && !socket.destroyed
@@ -75,6 +125,7 @@ export function legOf(socket: net.Socket): Leg {
       events = listener
     },
   }
+  return { leg, socket }
 }
 
 export interface Listener {
@@ -85,9 +136,18 @@ export interface Listener {
 /** Accepts connections; resolves when the port is bound. Port 0 takes any free one. */
 export function listen(address: SocketAddress, accept: (leg: Leg) => void): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) =>
-      accept(legOf(socket)),
-    )
+    const open = new Set<net.Socket>()
+    let whenEmpty: (() => void) | undefined
+    const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
+      const { leg, socket } = legOver((onread) => adopt(accepted, onread) ?? accepted)
+      open.add(socket)
+      socket.once('close', () => {
+        open.delete(socket)
+        if (open.size === 0) whenEmpty?.()
+      })
+      accept(leg)
+      if (socket === accepted) socket.resume()
+    })
     server.once('error', reject)
     server.listen({ host: address.host, port: address.port, backlog: 1024 }, () => {
       server.removeListener('error', reject)
@@ -96,7 +156,13 @@ export function listen(address: SocketAddress, accept: (leg: Leg) => void): Prom
         throw new Error('a TCP server has an address')
       resolve({
         address: { host: address.host, port: bound.port },
-        close: () => new Promise((done) => server.close(() => done())),
+        close: () =>
+          new Promise((done) =>
+            server.close(() => {
+              if (open.size === 0) done()
+              else whenEmpty = done
+            }),
+          ),
       })
     })
   })
@@ -107,12 +173,15 @@ export const dialTimeoutMs = 10_000
 
 /** Connects; `connected` or the leg's `closed` follows. Bytes written meanwhile are kept. */
 export function dial(address: SocketAddress, connected: () => void): Leg {
-  const socket = net.connect({ host: address.host, port: address.port, allowHalfOpen: true })
+  const { host, port } = address
+  const { leg, socket } = legOver((onread) =>
+    net.connect({ host, port, allowHalfOpen: true, onread }),
+  )
   const timer = setTimeout(() => socket.destroy(new Error('dial timed out')), dialTimeoutMs)
   socket.once('connect', () => {
     clearTimeout(timer)
     connected()
   })
   socket.once('close', () => clearTimeout(timer))
-  return legOf(socket)
+  return leg
 }

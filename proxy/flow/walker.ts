@@ -25,8 +25,11 @@ export interface WalkerHooks {
 }
 
 export interface Walker {
-  /** Takes the next bytes of the stream, with the time they came. While waiting, they are kept. */
-  feed(chunk: Buffer, atMs: number): void
+  /**
+   * Takes the next bytes of the stream, with the time they came. While waiting, they are kept. True when nothing of
+   * the chunk is held on to, here or by whoever was shown a frame in it; what was written is another matter.
+   */
+  feed(chunk: Buffer, atMs: number): boolean
   /** Inside `frame`: sends what came before this frame, so that it leaves before any effect. */
   flush(): void
   /** Goes on after `wait`; the frame that waited has been dealt with by the caller. */
@@ -44,12 +47,20 @@ export interface Walker {
 }
 
 const sizeBytes = 4
+/** A frame's memory grows with what has come of it: a size alone must not make us allocate. */
+const assemblyBytesMin = 1024 * 1024
+
+const nothing = Buffer.alloc(0)
 
 export function createWalker(hooks: WalkerHooks): Walker {
   /** Bytes of the current frame still to come. */
   let remaining = 0
   let mode: FrameMode = stream
-  let parts: Buffer[] = []
+  /** Bytes so far of a frame that comes in several chunks; copied, since a chunk's memory is used again. */
+  let assembly: Buffer | undefined
+  let assembled = 0
+  /** Somebody holds on to a view of the chunk under the walker's feet. */
+  let isHeld = false
   /** Start of a frame whose header is not complete yet. */
   let stash: Buffer | undefined
   let kept: Array<{ bytes: Buffer; atMs: number }> = []
@@ -61,8 +72,22 @@ export function createWalker(hooks: WalkerHooks): Walker {
   let flushCurrent: () => void = () => undefined
 
   function keep(bytes: Buffer): void {
+    isHeld = true
     kept.push({ bytes, atMs: chunkAtMs })
     keptBytes += bytes.length
+  }
+
+  /** Copies the part of the current frame that lies in a chunk; `remaining` is what comes after it. */
+  function assemble(chunk: Buffer, at: number, end: number): void {
+    const wanted = assembled + end - at
+    if (assembly === undefined || assembly.length < wanted) {
+      const whole = wanted + remaining
+      const larger = Buffer.allocUnsafe(Math.min(whole, Math.max(assemblyBytesMin, wanted * 2)))
+      assembly?.copy(larger, 0, 0, assembled)
+      assembly = larger
+    }
+    chunk.copy(assembly, assembled, at, end)
+    assembled = wanted
   }
 
   /** Deals with a complete gathered frame; true when the walk may go on behind it. */
@@ -85,16 +110,16 @@ export function createWalker(hooks: WalkerHooks): Walker {
     while (at < end) {
       if (stopped) return
       if (remaining > 0) {
-        const take = remaining < end - at ? remaining : end - at
-        if (mode !== stream) parts.push(chunk.subarray(at, at + take))
-        at += take
+        const take = Math.min(remaining, end - at)
         remaining -= take
+        if (mode !== stream) assemble(chunk, at, at + take)
+        at += take
         if (mode === gather) flushed = at
         if (remaining > 0) continue
         if (mode !== stream) {
-          const frame =
-            parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
-          parts = []
+          const frame = assembly ?? nothing
+          assembly = undefined
+          assembled = 0
           if (mode === tee) hooks.teed(frame)
           else {
             const decision = decide(frame, false)
@@ -116,7 +141,7 @@ export function createWalker(hooks: WalkerHooks): Walker {
       const available = end - at
       if (available < hooks.headerBytes) {
         flush()
-        stash = chunk.subarray(at)
+        stash = Buffer.from(chunk.subarray(at))
         return
       }
       const frameBytes = chunk.readInt32BE(at) + sizeBytes
@@ -134,7 +159,7 @@ export function createWalker(hooks: WalkerHooks): Walker {
           return
         }
         flush()
-        stash = chunk.subarray(at)
+        stash = Buffer.from(chunk.subarray(at))
         return
       }
       mode = chosen
@@ -144,6 +169,7 @@ export function createWalker(hooks: WalkerHooks): Walker {
         continue
       }
       const frame = chunk.subarray(at, at + frameBytes)
+      isHeld = true
       if (mode === tee) {
         at += frameBytes
         hooks.teed(frame)
@@ -173,24 +199,26 @@ export function createWalker(hooks: WalkerHooks): Walker {
 
   return {
     feed(chunk, atMs) {
-      if (stopped) return
+      if (stopped) return true
       if (waiting) {
         kept.push({ bytes: chunk, atMs })
         keptBytes += chunk.length
-        return
+        return false
       }
       if (opaque) {
         hooks.write(chunk)
-        return
+        return true
       }
       chunkAtMs = atMs
+      isHeld = false
       if (stash === undefined) {
         walk(chunk)
-        return
+        return !isHeld
       }
       const joined = Buffer.concat([stash, chunk])
       stash = undefined
       walk(joined)
+      return true
     },
     resume() {
       if (!waiting || stopped) return
@@ -224,7 +252,7 @@ export function createWalker(hooks: WalkerHooks): Walker {
     },
     stop() {
       stopped = true
-      parts = []
+      assembly = undefined
       kept = []
       keptBytes = 0
       stash = undefined

@@ -10,7 +10,7 @@ import {
 } from '../../../proxy/flow/connection.ts'
 import { createGate } from '../../../proxy/flow/gate.ts'
 import { dial, type Listener, listen } from '../../../proxy/flow/sockets.ts'
-import { type FrameMode, gather, stream } from '../../../proxy/flow/walker.ts'
+import { type FrameMode, gather, stream, tee } from '../../../proxy/flow/walker.ts'
 import {
   connect,
   type Peer,
@@ -143,6 +143,29 @@ describe('a connection that nobody hurts', () => {
     const replies = Buffer.concat([1, 2, 3].map((n) => replyFrame(n, Buffer.alloc(n * 777, n))))
     server.send(replies)
     expect(await client.bytes(replies.length)).toEqual(replies)
+  })
+
+  it.each([
+    ['streamed', stream],
+    ['teed', tee],
+    ['gathered', gather],
+  ])('keeps every byte of %s frames in place while its memory is used again', async (_, mode) => {
+    const { client, server } = await pair()
+    script.mode = mode
+    const sizes = [0, 1, 900, 3_000, 5_000, 40, 70_000, 2, 300_000, 15, 1_500_000]
+    const rounds = 6
+    const many = (make: (id: number, body: Buffer) => Buffer): Buffer =>
+      Buffer.concat(
+        Array.from({ length: rounds * sizes.length }, (_, index) =>
+          make(index, Buffer.alloc(sizes[index % sizes.length] ?? 0, `${index};`)),
+        ),
+      )
+    const requests = many(requestFrame)
+    const replies = many(replyFrame)
+    client.send(requests)
+    expect((await server.bytes(requests.length)).equals(requests)).toBe(true)
+    server.send(replies)
+    expect((await client.bytes(replies.length)).equals(replies)).toBe(true)
   })
 
   it('expects no answer to acks=0', async () => {

@@ -119,6 +119,45 @@ describe('a walker', () => {
     }
   })
 
+  it('holds on to nothing of a chunk that it gives back', () => {
+    const sent = Buffer.concat([
+      frame('s', 7),
+      frame('t', 90),
+      frame('g', 3),
+      frame('s', 60),
+      frame('g', 130),
+      frame('s', 1),
+    ])
+    for (let size = 1; size <= sent.length; size++) {
+      const copies: Buffer[] = []
+      const shown: Buffer[] = []
+      const walker = createWalker({
+        headerBytes: 5,
+        header: (chunk, at) => modes[String.fromCharCode(chunk[at + 4] ?? 0)] ?? stream,
+        frame(whole) {
+          shown.push(whole)
+          return 'pass'
+        },
+        teed: (whole) => void shown.push(whole),
+        ended: () => undefined,
+        write: (bytes) => void copies.push(Buffer.from(bytes)),
+        broken: (reason) => expect.fail(reason),
+      })
+      let reused = 0
+      for (const piece of pieces(sent, size)) {
+        const memory = Buffer.from(piece)
+        if (!walker.feed(memory, 0)) continue
+        memory.fill(0xff)
+        reused += 1
+      }
+      expect(Buffer.concat(copies)).toEqual(sent)
+      expect(Buffer.concat(shown)).toEqual(
+        Buffer.concat([frame('t', 90), frame('g', 3), frame('g', 130)]),
+      )
+      if (size < 60) expect(reused).toBeGreaterThan(0)
+    }
+  })
+
   it('refuses a size below a header or above the limit', () => {
     const short = playbook()
     short.feed(Buffer.from([0, 0, 0, 0, 0]))
