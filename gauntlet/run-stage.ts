@@ -24,6 +24,8 @@ export interface Stage {
 export interface StageParts {
   plan: Plan
   runtime: Runtime
+  /** Ends a start that is under way. */
+  signal: AbortSignal
   logDirectory: string
   onEvents: (events: ProxyEvent[]) => void
   onBroker: (node: number, change: 'started' | 'killed' | 'paused' | 'resumed' | 'exited') => void
@@ -118,6 +120,7 @@ async function embeddedStage(
         planes: behind,
         logDirectory: parts.logDirectory,
         onLog: parts.onLog,
+        signal: parts.signal,
         runtime: parts.runtime,
       },
     )

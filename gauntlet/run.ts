@@ -228,6 +228,7 @@ export async function runPlan(
       const raised = await raiseStage({
         plan,
         runtime,
+        signal,
         logDirectory: outDir,
         onEvents,
         onBroker: (node, change) => write({ type: 'broker', atMs: runtime.nowMs(), node, change }),
