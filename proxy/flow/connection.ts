@@ -508,7 +508,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
     if (brokerEnded && !down.waiting() && stalled?.toClient !== true) client.end()
   }
 
-  // Both tell whether the chunk's memory is free again: nothing of it is kept, and all that was written is out.
+  // Both tell whether the chunk's memory may be used for the next read: nothing of it is kept, and what was written
+  // of it is out, or will be before reading goes on.
   function fromClient(chunk: Buffer): boolean {
     if (closed || deaf) return true
     if (connection.block?.toBroker === true) {
@@ -529,7 +530,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
       fail(cause)
     }
     if (up.waiting() && up.keptBytes() > keptBytesMax) pauseClient(pausedByWait)
-    return isFree && broker.flushed() && freedToBroker.length === 0
+    const isOut = broker.flushed() || (clientPaused & pausedByDrain) !== 0
+    return isFree && isOut && freedToBroker.length === 0
   }
   function fromBroker(chunk: Buffer): boolean {
     if (closed) return true
@@ -552,7 +554,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
     }
     if (down.waiting() && down.keptBytes() > keptBytesMax) pauseBroker(pausedByWait)
     if (lingering) afterDown()
-    return isFree && client.flushed() && freedToClient.length === 0
+    const isOut = client.flushed() || (brokerPaused & pausedByDrain) !== 0
+    return isFree && isOut && freedToClient.length === 0
   }
 
   function dialBroker(): void {

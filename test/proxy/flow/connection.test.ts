@@ -9,7 +9,7 @@ import {
   type RequestVerdict,
 } from '../../../proxy/flow/connection.ts'
 import { createGate } from '../../../proxy/flow/gate.ts'
-import { dial, type Listener, listen } from '../../../proxy/flow/sockets.ts'
+import { dial, type Leg, type Listener, listen } from '../../../proxy/flow/sockets.ts'
 import { type FrameMode, gather, stream, tee } from '../../../proxy/flow/walker.ts'
 import {
   connect,
@@ -166,6 +166,52 @@ describe('a connection that nobody hurts', () => {
     expect((await server.bytes(requests.length)).equals(requests)).toBe(true)
     server.send(replies)
     expect((await client.bytes(replies.length)).equals(replies)).toBe(true)
+  })
+
+  it('gives a chunk back only when all that was written of it is out, or reading waits for that', () => {
+    let flushed = true
+    let accepts = true
+    let fromClient: ((chunk: Buffer) => boolean | undefined) | undefined
+    const leg = (listen: Leg['listen']): Leg => ({
+      write: () => accepts,
+      flushed: () => flushed,
+      pause: () => undefined,
+      resume: () => undefined,
+      end: () => undefined,
+      close: () => undefined,
+      open: true,
+      remote: 'nowhere',
+      listen,
+    })
+    openConnection({
+      id: 1,
+      plane: 'client',
+      node: 1,
+      instance: undefined,
+      client: leg(({ bytes }) => {
+        fromClient = bytes
+      }),
+      pipeline: {
+        ...pipeline,
+        requestMode: () => stream,
+        openExchange: () => ({
+          apiKey: 900,
+          version: 0,
+          correlationId: 1,
+          replyMode: stream,
+          silent: true,
+        }),
+      },
+      dial: () => leg(() => undefined),
+      nowMs: () => 0,
+      after: () => () => undefined,
+      stalled: undefined,
+    })
+    expect(fromClient?.(requestFrame(1))).toBe(true)
+    flushed = false
+    expect(fromClient?.(requestFrame(2))).toBe(false)
+    accepts = false
+    expect(fromClient?.(requestFrame(3))).toBe(true)
   })
 
   it('expects no answer to acks=0', async () => {
