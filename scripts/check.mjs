@@ -8,7 +8,10 @@ const node = (script, ...args) => [process.execPath, script, ...args]
 
 const steps = [
   { name: 'types', command: node('node_modules/typescript/bin/tsc', '--noEmit', '-p', '.') },
-  { name: 'lint and format', command: node('node_modules/@biomejs/biome/bin/biome', 'check', '.') },
+  {
+    name: 'lint and format',
+    command: node('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'),
+  },
   { name: 'build', command: ['npm', 'run', '--silent', 'build'] },
   { name: 'imports', command: node('dist/scripts/check-imports.js') },
   { name: 'generated data', command: node('dist/scripts/generate.js', '--check') },

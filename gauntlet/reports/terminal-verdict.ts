@@ -106,5 +106,5 @@ export function tableLines(results: readonly Result[], colours: Colours): string
   )
   const line = (row: readonly string[]) =>
     `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()
-  return [colours.dim(line(header)), ...rows.map(line), '']
+  return ['', colours.dim(line(header)), ...rows.map(line), '']
 }

@@ -185,7 +185,8 @@ it('shows several runs as a table', () => {
     }),
   ]
   expect(tableLines(results, pc.createColors(false)).join('\n')).toBe(
-    `  plan   faults  lost  doubled  unexpected  verdict
+    `
+  plan   faults  lost  doubled  unexpected  verdict
   trial  0/0     0     0        0           PASS     as expected
   other  0/0     0     2        0           FAIL     expected PASS
 `,
