@@ -78,6 +78,22 @@ async function inPhase<Value>(
   }
 }
 
+/** Rejects when the run is interrupted: what cannot be stopped in its middle is left behind. */
+function unlessInterrupted<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    const stop = (): void => {
+      try {
+        throwIfInterrupted(signal)
+      } catch (cause) {
+        reject(cause as Error)
+      }
+    }
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
+  return Promise.race([work, interrupted])
+}
+
 /** Looks again and again until the condition holds (true) or the time is over (false). */
 async function until(
   { runtime, signal }: Pick<Running, 'runtime' | 'signal'>,
@@ -321,7 +337,7 @@ export async function runPlan(
     phase('drain-started')
     await inPhase(running, 'audit', 'waiting until everything has come to rest', async (say) => {
       const timeouts = (await stage.proxy.engine.transactions()).map((view) => view.timeoutMs ?? 0)
-      const summary = await auditCluster({
+      const auditing = auditCluster({
         bootstrap,
         inputTopics: [topics.input.name],
         outputTopics,
@@ -339,6 +355,7 @@ export async function runPlan(
           await reader.stop()
         },
       })
+      const summary = await unlessInterrupted(signal, auditing)
       phase('audited')
       const { committedRecords, tookMs } = summary
       say(`${committedRecords} committed records read twice in ${Math.round(tookMs)} ms`)
