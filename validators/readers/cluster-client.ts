@@ -9,7 +9,7 @@ import {
 } from '../../proxy/flow/broker-client.ts'
 import type { SocketAddress } from '../../proxy/flow/sockets.ts'
 import type { Message } from '../../proxy/protocol/codec.ts'
-import { isRetriable } from '../../proxy/protocol/error-codes.ts'
+import { errorCodeNamed, isRetriable } from '../../proxy/protocol/error-codes.ts'
 import { type Runtime, systemRuntime } from '../../proxy/runtime.ts'
 
 export interface PartitionPlace {
@@ -53,6 +53,9 @@ export interface ClusterClientOptions {
   runtime?: Runtime
 }
 
+/** A topic that was made a moment ago may not be everywhere yet; one that stays unknown does not exist. */
+const unknownTopicPatienceMs = 3_000
+const unknownTopic = errorCodeNamed('UNKNOWN_TOPIC_OR_PARTITION')
 /** Between two attempts at the same question. */
 const retryPauseMs = 100
 const metadataVersion = 9
@@ -155,12 +158,14 @@ export function createClusterClient(
 
   /** Asks until it works, until an error that time does not heal, or until patience is at its end. */
   async function patiently<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
-    const giveUpAtMs = runtime.nowMs() + patienceMs
+    const startedAtMs = runtime.nowMs()
     for (;;) {
       try {
         return await ask()
       } catch (cause) {
-        if (closed || !mayHeal(cause) || runtime.nowMs() > giveUpAtMs) throw cause
+        const isUnknown = cause instanceof BrokerAnswerError && cause.code === unknownTopic
+        const limitMs = isUnknown ? Math.min(unknownTopicPatienceMs, patienceMs) : patienceMs
+        if (closed || !mayHeal(cause) || runtime.nowMs() - startedAtMs > limitMs) throw cause
       }
       await new Promise<void>((resolve) => runtime.after(retryPauseMs, resolve))
     }

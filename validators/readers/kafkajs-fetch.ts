@@ -3,6 +3,7 @@
 // aborted transactions to be sorted by their first offset, and enters at most one of them per record), so a correct
 // run could not be told from a wrong one. Fetching by partition needs no group, and what was aborted is left out as
 // the broker's own list says.
+import type { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
 import kafkajs from 'kafkajs'
 import { decompress, initCompression } from '../../proxy/protocol/compression.ts'
@@ -58,6 +59,8 @@ export interface KafkajsCluster {
   }>
 }
 
+type MakeSocket = (options: object) => EventEmitter
+
 const requireModule = createRequire(import.meta.url)
 const connectionTimeoutMs = 2_000
 /** A broker that stands still is asked again through another connection after this. */
@@ -80,10 +83,16 @@ export async function openKafkajsCluster(
   const { createLogger } = requireModule('kafkajs/src/loggers') as {
     createLogger(options: object): object
   }
-  const socketFactory = requireModule('kafkajs/src/network/socketFactory') as () => unknown
+  const socketFactory = requireModule('kafkajs/src/network/socketFactory') as () => MakeSocket
+  const makeSocket = socketFactory()
   const cluster = new Cluster({
     logger: createLogger({ level: logLevel.NOTHING, logCreator: () => () => undefined }),
-    socketFactory: socketFactory(),
+    socketFactory: (options: object) => {
+      // Every attempt to reach a broker that is away leaves a listener behind; that is no leak of ours to warn of.
+      const socket = makeSocket(options)
+      socket.setMaxListeners(0)
+      return socket
+    },
     brokers: [...bootstrap],
     clientId,
     connectionTimeout: connectionTimeoutMs,
