@@ -9,7 +9,7 @@ export interface HistoryWriter {
   /** False when the disk is slower than the writer: wait for `drained` before going on, if you can. */
   write(line: HistoryLine): boolean
   drained(): Promise<void>
-  /** Resolves when every line is in the file. */
+  /** Resolves when every line is in the file. May be called again. */
   close(): Promise<void>
   readonly lines: number
 }
@@ -22,6 +22,7 @@ const lineBytesMax = 64 * 1024 * 1024
 export function openHistoryWriter(file: string): HistoryWriter {
   const stream = createWriteStream(file, { highWaterMark: writeBufferBytes })
   let failure: Error | undefined
+  let closing: Promise<void> | undefined
   let lines = 0
   const waiting: Array<{ resolve: () => void; reject: (cause: Error) => void }> = []
   const settle = () => {
@@ -38,6 +39,8 @@ export function openHistoryWriter(file: string): HistoryWriter {
   return {
     write(line) {
       if (failure !== undefined) throw failure
+      if (closing !== undefined)
+        throw new Error(`the history is closed: ${line.type} comes too late`)
       lines++
       return stream.write(`${JSON.stringify(line)}\n`)
     },
@@ -46,12 +49,14 @@ export function openHistoryWriter(file: string): HistoryWriter {
       if (!stream.writableNeedDrain) return Promise.resolve()
       return new Promise((resolve, reject) => waiting.push({ resolve, reject }))
     },
-    close: () =>
-      new Promise((resolve, reject) => {
+    close() {
+      closing ??= new Promise((resolve, reject) => {
         if (failure !== undefined) return reject(failure)
         stream.once('error', reject)
         stream.end(() => resolve())
-      }),
+      })
+      return closing
+    },
     get lines() {
       return lines
     },
