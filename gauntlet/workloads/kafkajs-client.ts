@@ -2,6 +2,7 @@
 // With its defaults every transaction takes some 500 to 900 ms: the broker answers CONCURRENT_TRANSACTIONS
 // until the last transaction's markers are written, which takes some 35 ms on three brokers, and kafkajs waits
 // 300 ms before it asks again, then 600. As set here one takes 55 ms.
+import { connect } from 'node:net'
 import { Kafka, type LogEntry, logLevel, type RetryOptions } from 'kafkajs'
 
 /** Quick at first, for the markers; then slow enough for a broker that is down. */
@@ -14,6 +15,7 @@ export const quickRetry: RetryOptions = {
 }
 
 const connectionTimeoutMs = 2_000
+const keepAliveMs = 60_000
 
 export interface ClientOptions {
   bootstrap: string | readonly string[]
@@ -32,6 +34,13 @@ export function kafkajsClient(options: ClientOptions): Kafka {
     connectionTimeout: connectionTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
     retry: quickRetry,
+    socketFactory: ({ host, port, onConnect }) => {
+      const socket = connect({ host, port }, onConnect)
+      socket.setKeepAlive(true, keepAliveMs)
+      // Kafkajs leaves a listener at each attempt to close a socket that is still being connected.
+      socket.setMaxListeners(0)
+      return socket
+    },
     logLevel: log === undefined ? logLevel.NOTHING : logLevel.WARN,
     logCreator: () => (entry) => {
       const line = describe(entry)

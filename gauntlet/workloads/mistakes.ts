@@ -19,14 +19,14 @@ export const mistakes = {
     wrong:
       'commits its output in a transaction, and the offsets by an OffsetCommit of its own after it',
     fails:
-      'anything between the two: kill the instance on `reply: EndTxn, committed: true` or on `request: OffsetCommit`, with `restart-after`; with kafkajs a lost answer of EndTxn is enough, since its recovery reads offsets that were never committed',
+      'anything between the two: `rebalance: { how: evict }` on `request: OffsetCommit`, or the instance killed on it; with kafkajs a lost answer of EndTxn is enough, since its recovery reads offsets that were never committed',
     anomaly: 'duplicate',
     clients: both,
   },
   'output-without-transaction': {
     wrong: 'sends its output idempotently but in no transaction, and commits offsets afterwards',
     fails:
-      'the output is in the log when its offsets are not: kill the instance on `request: OffsetCommit`, with `restart-after` (no EndTxn is ever sent, so a trigger on it never fires)',
+      'the output is in the log when its offsets are not: `rebalance: { how: evict }` on `request: OffsetCommit`, or the instance killed on it (no EndTxn is ever sent, so a trigger on it never fires)',
     anomaly: 'duplicate',
     clients: both,
   },
