@@ -41,7 +41,7 @@ export interface PlanSource {
 }
 
 function parse(text: string): ParsedText {
-  return { text, document: parseDocument(text, { prettyErrors: false }) }
+  return { text, document: parseDocument(text, { prettyErrors: false, logLevel: 'error' }) }
 }
 
 export function readSource(
@@ -126,13 +126,25 @@ export function setInSource(
   if (error !== undefined) {
     return [flagProblem(`the value is not valid YAML`, valueStart + error.pos[0], 1)]
   }
-  const parent = nodeAt(source.parsed.document, path.slice(0, -1))
-  if (parent !== undefined && !isMap(parent) && !isSeq(parent) && !isEmptyScalar(parent)) {
-    return [flagProblem(`\`${path.slice(0, -1).join('.')}\` has no keys to set`)]
-  }
+  const obstacle = obstacleAbove(source.parsed.document, path)
+  if (obstacle !== undefined) return [flagProblem(obstacle)]
   source.parsed.document.setIn([...path], value.document.contents)
   source.overrides.push({ text, path, valueStart, value })
   return []
+}
+
+/** What stands above a place and cannot take it in: a value without keys, or one that is kept elsewhere. */
+function obstacleAbove(document: Document, path: PlanPath): string | undefined {
+  let node: unknown = document.contents
+  for (const [index, step] of path.entries()) {
+    const name = path.slice(0, index).join('.')
+    if (isAlias(node)) return `\`${name}\` repeats an anchor: change it where the anchor stands`
+    if (node === undefined || node === null || isEmptyScalar(node as Node)) return undefined
+    if (isSeq(node)) node = node.items[Number(step)]
+    else if (isMap(node)) node = pairAt(node, step)?.value
+    else return `\`${name}\` has no keys to set`
+  }
+  return undefined
 }
 
 const isEmptyScalar = (node: Node) => isScalar(node) && node.value === null

@@ -461,6 +461,17 @@ faults:
     )
   })
 
+  it('cannot change what is repeated from an anchor', () => {
+    const anchored = `${head}faults:
+  - { name: a, when: &when { request: Produce }, inject: { drop: request } }
+  - { name: b, when: *when, inject: { drop: request } }
+`
+    expect(planOf(anchored, { set: ['faults.a.when.nth=2'] }).faults[1]?.when.nth).toBe(2)
+    expect(problemOf(anchored, { set: ['faults.b.when.nth=2'] }).message).toBe(
+      '`faults.1.when` repeats an anchor: change it where the anchor stands',
+    )
+  })
+
   it('points into a value that is a map', () => {
     const problem = problemOf(text, { set: ['workload.copier={clent: java, client: java}'] })
     expect(problem).toMatchObject({ file: '--set', column: 18, length: 5, nearest: 'client' })
@@ -471,6 +482,7 @@ faults:
     ['faults.crush.for=1s', '`faults` has no entry "crush.for"'],
     ['load..records=1', 'the path has an empty part'],
     ['name.first=1', '`name` has no keys to set'],
+    ['name.first.second=1', '`name` has no keys to set'],
     ['load.records=[1', 'the value is not valid YAML'],
     ['load.recrods=1', 'unknown key "recrods"'],
   ])('refuses %s', (flag, message) => {
