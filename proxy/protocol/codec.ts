@@ -3,7 +3,13 @@
 import { type Cursor, cursorOver, ProtocolError, readInt16, written } from './bytes.ts'
 import { compileReader, compileWriter, type Reader, type Writer } from './compile.ts'
 import { defaultStruct, layoutOf, type StructLayout } from './layout.ts'
-import { includesVersion, type MessageSchema, messageSchemas, versionRange } from './schema.ts'
+import {
+  includesVersion,
+  isNoVersion,
+  type MessageSchema,
+  messageSchemas,
+  versionRange,
+} from './schema.ts'
 
 export { ProtocolError, type UnknownTag } from './bytes.ts'
 
@@ -48,13 +54,14 @@ for (const schema of messageSchemas) {
 
 const apis: ApiInfo[] = [...schemas.request.values()].map((request) => {
   const versions = versionRange(request.versions)
-  const flexible = versionRange(request.flexible)
   return {
     key: request.apiKey ?? -1,
     name: request.name.replace(/Request$/, ''),
     minVersion: versions.lowest,
     maxVersion: versions.highest,
-    flexibleFrom: flexible.highest === 0 ? Number.POSITIVE_INFINITY : flexible.lowest,
+    flexibleFrom: isNoVersion(request.flexible)
+      ? Number.POSITIVE_INFINITY
+      : versionRange(request.flexible).lowest,
     maxVersionUnstable: request.unstable === true,
     listeners: request.listeners ?? [],
   }

@@ -1,6 +1,6 @@
 // Turns a layout into JavaScript: one reader and one writer function per struct, straight-line code with
-// object literals of a fixed shape. Measured against closures over field lists this decodes about five
-// times as many messages per second. All names in the text come from Kafka's schemas and are checked.
+// object literals of a fixed shape. Against closures over field lists this took 1.6 to 3.6 times less
+// time per message, the more the more fields it has. All names come from Kafka's schemas and are checked.
 import * as bytes from './bytes.ts'
 import {
   bytesMinOf,

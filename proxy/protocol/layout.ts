@@ -6,7 +6,6 @@ import {
   includesVersion,
   type MessageSchema,
   type StructSchema,
-  versionRange,
 } from './schema.ts'
 
 const primitives = [
@@ -88,7 +87,7 @@ export function layoutOf(message: MessageSchema, version: number): StructLayout 
       tag: tagged ? field.tag : undefined,
       nullable,
       compact: flexible && field.flexible !== 'none',
-      default: defaultLayout(field, type),
+      default: defaultLayout(field, type, nullable),
       ignorable: field.ignorable === true,
       entityType: field.entityType,
       mapKey: field.mapKey === true,
@@ -110,7 +109,7 @@ export function layoutOf(message: MessageSchema, version: number): StructLayout 
   return structLayout({ name: message.name, fields: message.fields })
 }
 
-function defaultLayout(field: FieldSchema, type: TypeLayout): DefaultLayout {
+function defaultLayout(field: FieldSchema, type: TypeLayout, nullable: boolean): DefaultLayout {
   const given = field.default
   if (given === null) return { kind: 'value', value: null }
   switch (type.kind) {
@@ -132,9 +131,7 @@ function defaultLayout(field: FieldSchema, type: TypeLayout): DefaultLayout {
       return { kind: 'empty-bytes' }
     case 'records':
       // Kafka's classes hold null here whatever the schema says; where null cannot be sent, empty can.
-      return versionRange(field.nullable).highest > 0
-        ? { kind: 'value', value: null }
-        : { kind: 'empty-bytes' }
+      return nullable ? { kind: 'value', value: null } : { kind: 'empty-bytes' }
     case 'int64':
       return { kind: 'value', value: BigInt(given ?? 0) }
     default:

@@ -76,6 +76,11 @@ export function versionRange(text: string | undefined): VersionRange {
   return range
 }
 
+export function isNoVersion(text: string | undefined): boolean {
+  const range = versionRange(text)
+  return range.lowest > range.highest
+}
+
 export function includesVersion(text: string | undefined, version: number): boolean {
   const range = versionRange(text)
   return version >= range.lowest && version <= range.highest

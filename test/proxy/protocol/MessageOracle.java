@@ -106,8 +106,38 @@ public class MessageOracle {
         }
     }
 
+    /** The default of every field of every struct, present in a version or not. */
+    private static void printDefaults(Class<?> message) throws Exception {
+        printDefaults(message, message);
+        for (Class<?> inner : message.getDeclaredClasses()) {
+            if (Message.class.isAssignableFrom(inner)) printDefaults(message, inner);
+        }
+    }
+
+    private static void printDefaults(Class<?> message, Class<?> struct) throws Exception {
+        Object fresh = struct.getDeclaredConstructor().newInstance();
+        ObjectNode json = JSON.objectNode();
+        for (Field field : fieldsOf(fresh)) json.set(field.getName(), plain(field.get(fresh)));
+        out.println(String.join("\t", "defaults", message.getSimpleName(), struct.getSimpleName(), "", "", "",
+            json.toString(), ""));
+    }
+
+    private static JsonNode plain(Object value) {
+        if (value == null) return NullNode.instance;
+        if (value instanceof Boolean bool) return BooleanNode.valueOf(bool);
+        if (value instanceof Long number) return JSON.objectNode().put("$long", number.toString());
+        if (value instanceof Double number) return new DoubleNode(number);
+        if (value instanceof Number number) return new IntNode(number.intValue());
+        if (value instanceof byte[] bytes) return JSON.objectNode().put("$bytes", BASE64.encodeToString(bytes));
+        if (value instanceof ByteBuffer bytes) return JSON.objectNode().put("$bytes", base64(bytes));
+        if (value instanceof Collection<?>) return JSON.arrayNode();
+        if (value instanceof Message) return JSON.objectNode();
+        return new TextNode(value.toString());
+    }
+
     private static void print(String kind, int apiKey, Class<?> type, Schema[] schemas, long seed)
         throws Exception {
+        printDefaults(type);
         Class<?> converter = Class.forName(type.getName() + "JsonConverter");
         Method read = converter.getMethod("read", JsonNode.class, short.class);
         Method write = converter.getMethod("write", type, short.class);

@@ -16,8 +16,11 @@ import {
 } from '../../../proxy/protocol/codec.ts'
 import { entitiesOf } from '../../../proxy/protocol/entities.ts'
 import { errorCodeNamed } from '../../../proxy/protocol/error-codes.ts'
+import { defaultStruct, layoutOf, type StructLayout } from '../../../proxy/protocol/layout.ts'
+import { messageSchemas, versionRange } from '../../../proxy/protocol/schema.ts'
 import { carriesError, errorAnswer } from '../../../proxy/protocol/synthesize.ts'
-import { type JavaMessage, javaMessages, javaReadings } from './java-oracle.ts'
+import { structIn } from '../../../proxy/protocol/walk.ts'
+import { type JavaDefaults, type JavaMessage, javaMessages, javaReadings } from './java-oracle.ts'
 
 const seed = 20_260_101
 /** Fetch, ShareFetch, ShareAcknowledge: the root's error is about the session, not about partitions. */
@@ -31,9 +34,10 @@ const rootCountedThoughAbsent = new Set([
 const recordsNames = new Set(['records', 'unalignedRecords'])
 
 let messages: JavaMessage[] = []
+let defaults: JavaDefaults[] = []
 
 beforeAll(() => {
-  messages = javaMessages(seed)
+  ;({ messages, defaults } = javaMessages(seed))
 })
 
 function schemaName({ className }: JavaMessage): string {
@@ -124,6 +128,28 @@ function withRecords(value: FieldValue, records: (Buffer | null)[]): FieldValue 
   return Object.fromEntries(entries)
 }
 
+/** Every struct of every message, once, under the names of Kafka's classes. */
+function structsOfAllMessages(): { className: string; struct: string; layout: StructLayout }[] {
+  const classNames = new Set(defaults.map(({ className }) => className))
+  return messageSchemas.flatMap((schema) => {
+    const className = [`${schema.name}Data`, schema.name].find((name) => classNames.has(name))
+    // The oracle leaves out the records of the controllers' own log.
+    if (className === undefined) return []
+    const root = layoutOf(schema, versionRange(schema.versions).highest)
+    const found = new Map<string, StructLayout>([[className, root]])
+    const visit = (struct: StructLayout): void => {
+      for (const field of struct.fields) {
+        const inner = structIn(field.type)
+        if (inner === undefined || found.has(inner.name)) continue
+        found.set(inner.name, inner)
+        visit(inner)
+      }
+    }
+    visit(root)
+    return [...found].map(([struct, layout]) => ({ className, struct, layout }))
+  })
+}
+
 describe('codec against the classes of kafka-clients 4.4.0', () => {
   it('knows exactly the APIs and versions that Kafka has', () => {
     const theirs = new Set(
@@ -176,6 +202,34 @@ describe('codec against the classes of kafka-clients 4.4.0', () => {
     )
     expect(mismatches).toEqual([])
     expect(messages.length).toBeGreaterThan(3_000)
+  })
+
+  it('has the defaults of Kafka for every field of every struct, of whatever version', () => {
+    const theirs = new Map(
+      defaults.map(({ className, struct, fields }) => [`${className} ${struct}`, fields]),
+    )
+    const wrong: string[] = []
+    let fields = 0
+    for (const { className, struct, layout } of structsOfAllMessages()) {
+      const expected = theirs.get(`${className} ${struct}`)
+      const ours = defaultStruct(layout)
+      if (expected === undefined) wrong.push(`${className} ${struct}: Kafka has no such struct`)
+      const names = new Set([...Object.keys(ours), ...Object.keys(expected ?? {})])
+      for (const name of names) {
+        // Kafka's classes hold null for all records, also where they could not write it.
+        const field = layout.fields.find((candidate) => candidate.name === name)
+        if (field?.typeName === 'records' && !field.nullable) continue
+        fields++
+        const own = ours[name]
+        const isStruct = own !== null && typeof own === 'object' && !Array.isArray(own)
+        const shown = isStruct && !Buffer.isBuffer(own) ? {} : own
+        if (!isDeepStrictEqual(shown, expected?.[name]))
+          wrong.push(`${className} ${struct}.${name}`)
+      }
+    }
+    console.log(`${fields} defaults, ${wrong.length} wrong`)
+    expect(wrong).toEqual([])
+    expect(fields).toBeGreaterThan(1_500)
   })
 
   it('keeps unknown tagged fields of every flexible message', () => {

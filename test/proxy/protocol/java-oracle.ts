@@ -29,20 +29,37 @@ export interface JavaMessage {
   records: (Buffer | null)[]
 }
 
-export function javaMessages(seed: number): JavaMessage[] {
-  return runOracle('MessageOracle', ['messages', String(seed)], '').map((line) => {
-    const [kind, className, apiKey, version, variant, bytes, json, records] = line.split('\t')
-    return {
-      kind: kind as JavaMessage['kind'],
-      className: className ?? '',
-      apiKey: Number(apiKey),
-      version: Number(version),
-      variant: variant ?? '',
-      bytes: Buffer.from(bytes ?? '', 'base64'),
-      json: revived(JSON.parse(json ?? '')) as Message,
-      records: fieldsOfRecords(records ?? ''),
-    }
-  })
+/** A struct of Kafka's class when it is new; lists are empty, structs inside are `{}`. */
+export interface JavaDefaults {
+  className: string
+  struct: string
+  fields: Message
+}
+
+export function javaMessages(seed: number): { messages: JavaMessage[]; defaults: JavaDefaults[] } {
+  const lines = runOracle('MessageOracle', ['messages', String(seed)], '')
+  const isDefaults = (line: string): boolean => line.startsWith('defaults\t')
+  return {
+    messages: lines.filter((line) => !isDefaults(line)).map(messageOf),
+    defaults: lines.filter(isDefaults).map((line) => {
+      const [, className = '', struct = '', , , , json = ''] = line.split('\t')
+      return { className, struct, fields: revived(JSON.parse(json)) as Message }
+    }),
+  }
+}
+
+function messageOf(line: string): JavaMessage {
+  const [kind, className, apiKey, version, variant, bytes, json, records] = line.split('\t')
+  return {
+    kind: kind as JavaMessage['kind'],
+    className: className ?? '',
+    apiKey: Number(apiKey),
+    version: Number(version),
+    variant: variant ?? '',
+    bytes: Buffer.from(bytes ?? '', 'base64'),
+    json: revived(JSON.parse(json ?? '')) as Message,
+    records: fieldsOfRecords(records ?? ''),
+  }
 }
 
 /** `null;AA==;` */
