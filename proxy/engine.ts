@@ -40,8 +40,8 @@ export interface EngineOptions {
 export interface Engine {
   arm(spec: FaultSpec): void
   disarm(name: string): Promise<void>
-  /** Fires a fault by hand. */
-  fire(name: string): void
+  /** Fires a fault by hand; resolves when its effect is in force (or could not be had). */
+  fire(name: string): Promise<void>
   /** Opens the gates of messages held until `released`. */
   release(name: string): number
   heal(name: string): Promise<void>
@@ -171,7 +171,7 @@ export function createEngine(
     for (const other of rules.rules()) {
       const { when } = other.spec
       if (when.fault !== rule.spec.name || when.is !== is) continue
-      later(when.plus === undefined ? 0 : durationMs(when.plus), () => fireAlone(other))
+      later(when.plus === undefined ? 0 : durationMs(when.plus), () => void fireAlone(other))
     }
   }
 
@@ -231,7 +231,7 @@ export function createEngine(
   }
 
   /** Fires without a message: by the clock, another fault, or a hand. */
-  function fireAlone(rule: Rule): void {
+  async function fireAlone(rule: Rule): Promise<void> {
     if (!rule.armed) return
     rule.matched += 1
     const firing = rules.fire(rule, runtime.nowMs())
@@ -241,21 +241,21 @@ export function createEngine(
       giveUp(about, new Error('it changes a message, and none triggered it'))
       return
     }
-    void beginWorld(about, undefined)
+    await beginWorld(about, undefined)
   }
 
   function startClock(rule: Rule): void {
     const { at, every } = rule.spec.when
     if (at !== undefined) {
       later(durationMs(at), () => {
-        if (!clocksStopped) fireAlone(rule)
+        if (!clocksStopped) void fireAlone(rule)
       })
     }
     if (typeof every === 'string') {
       const periodMs = durationMs(every)
       const tick = (): void => {
         if (clocksStopped || !rule.armed) return
-        fireAlone(rule)
+        void fireAlone(rule)
         later(periodMs, tick)
       }
       later(periodMs, tick)
@@ -382,7 +382,7 @@ export function createEngine(
       await healRule(rule)
       emit({ type: 'fault-disarmed', fault: name, kind: rule.kind.name })
     },
-    fire(name) {
+    async fire(name) {
       const rule = named(name)
       if (rule.effect.on === 'message') {
         throw new OperatorError(
@@ -398,7 +398,7 @@ export function createEngine(
           'Arm another one, or give it more `times`.',
         )
       }
-      fireAlone(rule)
+      await fireAlone(rule)
     },
     release: (name) => messages.release(named(name)),
     heal: (name) => healRule(named(name)),

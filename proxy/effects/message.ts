@@ -10,7 +10,8 @@ import { errorsIn, type TakenReply, type TakenRequest } from '../flow/pipeline.t
 import { decodeResponse, encodeResponse, type Message } from '../protocol/codec.ts'
 import { errorCodeNamed } from '../protocol/error-codes.ts'
 import { responseBodyOffset, responseFrame } from '../protocol/frame.ts'
-import { errorAnswer, plainAnswer, setErrors } from '../protocol/synthesize.ts'
+import { errorAnswer, errorCodesIn, plainAnswer, setErrors } from '../protocol/synthesize.ts'
+import { copyMessage } from '../protocol/walk.ts'
 import type { Runtime } from '../runtime.ts'
 import type { FiringReport } from './firing-report.ts'
 
@@ -31,6 +32,12 @@ export const errorCode = (name: string): number => {
   const code = errorCodeNamed(name)
   if (code === undefined) throw new Error(`error code ${name} was not checked`)
   return code
+}
+
+/** An answer that names nothing may have no place for an error: then the fault would do nothing. */
+function demandError(apiKey: number, version: number, answer: Message, code: string): void {
+  if (code === 'NONE' || errorCodesIn(apiKey, version, answer).includes(errorCode(code))) return
+  throw new Error(`the answer has no place to say ${code}`)
 }
 
 /** The broker's answer in a word: NONE, or the error names in it. */
@@ -251,10 +258,11 @@ export function createMessageEffects(parts: {
         const changed = setErrors(
           apiKey,
           version,
-          structuredClone(message.reply),
+          copyMessage(message.reply),
           errorCode(verdict.code),
           verdict.partitions,
         )
+        demandError(apiKey, version, changed, verdict.code)
         return { do: 'replace', frame: frameOf(message, changed), effect }
       }
       case 'hold': {
@@ -277,7 +285,7 @@ export function createMessageEffects(parts: {
     message: TakenReply,
   ): ReplyVerdict {
     if (!message.connection.reachable) {
-      report.abandoned('the client hears no answers on this connection any more')
+      report.abandoned('the client hears no answers on this connection now')
       return message.goOn
     }
     try {
@@ -339,6 +347,7 @@ export function createMessageEffects(parts: {
         const { request } = message
         const code = errorCode(verdict.code)
         const answer = errorAnswer(apiKey, version, request, code, verdict.partitions)
+        demandError(apiKey, version, answer, verdict.code)
         return { do: 'answer', frame: frameOf(message, answer), effect }
       }
       case 'answer': {
@@ -346,6 +355,7 @@ export function createMessageEffects(parts: {
         if (silent) return { do: 'skip', effect }
         const body = verdict.body as Message
         const answer = plainAnswer(apiKey, version, message.request, body)
+        demandError(apiKey, version, answer, verdict.code)
         return { do: 'answer', frame: frameOf(message, answer), effect }
       }
       case 'hold': {

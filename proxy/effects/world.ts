@@ -315,7 +315,10 @@ export function createWorld(parts: {
     const startedMs = runtime.nowMs()
     let healing = false
     const watch = async (): Promise<void> => {
-      if (healing) return
+      if (healing) {
+        report.noted('no other broker had taken over when it was started again')
+        return
+      }
       const now = await cluster.coordinatorOf(key).catch(() => undefined)
       if (now === undefined || now === node) runtime.after(takeoverPollMs, () => void watch())
       else {

@@ -91,7 +91,7 @@ export interface Connection {
   readonly instance: string | undefined
   readonly remote: string
   readonly open: boolean
-  /** False when the client is gone or gets no answers any more. */
+  /** False when the client is gone or gets no answers, now or any more. */
   readonly reachable: boolean
   /** Client id of the last request whose header was read in full. */
   clientId: string | null | undefined
@@ -252,8 +252,18 @@ export function openConnection(setup: ConnectionSetup): Connection {
     slow.touched?.()
     return dueMs - setup.nowMs()
   }
-  function timerGate<Verdict>(delayMs: number, then: Verdict): Gate<Verdict> {
-    return { whenOpen: (go) => after(delayMs, () => go(then)) }
+  /** Decides when the time is over, not before: until then nobody knows what becomes of the message. */
+  function timerGate<Verdict>(delayMs: number, decide: () => Verdict): Gate<Verdict> {
+    return {
+      whenOpen: (go) =>
+        after(delayMs, () => {
+          try {
+            go(decide())
+          } catch (cause) {
+            fail(cause)
+          }
+        }),
+    }
   }
   /** The client is gone on our account; the broker's leg lives until its answers are in. */
   function linger(): void {
@@ -434,12 +444,14 @@ export function openConnection(setup: ConnectionSetup): Connection {
     frame(frame) {
       const exchange = opening
       if (exchange === undefined) throw new Error('a frame has a header')
+      const lateMs = lateness('requestMs', up.chunkAtMs())
+      if (lateMs > 0) {
+        const gate = timerGate(lateMs, () => pipeline.request(connection, exchange, frame))
+        return performRequest({ do: 'wait', gate, discardIfClientLeaves: false }, exchange, frame)
+      }
       const verdict = pipeline.request(connection, exchange, frame)
       if (verdict.do !== 'pass') up.flush()
-      const lateMs = lateness('requestMs', up.chunkAtMs())
-      if (lateMs <= 0) return performRequest(verdict, exchange, frame)
-      const gate = timerGate(lateMs, verdict)
-      return performRequest({ do: 'wait', gate, discardIfClientLeaves: false }, exchange, frame)
+      return performRequest(verdict, exchange, frame)
     },
     teed(frame) {
       if (opening !== undefined) pipeline.requestSeen(connection, opening, frame)
@@ -469,11 +481,14 @@ export function openConnection(setup: ConnectionSetup): Connection {
     frame(frame) {
       const exchange = pending[0]
       if (exchange === undefined) throw new Error('an answer has a request')
+      const lateMs = lateness('replyMs', down.chunkAtMs())
+      if (lateMs > 0) {
+        const gate = timerGate(lateMs, () => pipeline.reply(connection, exchange, frame))
+        return performReply({ do: 'wait', gate }, frame)
+      }
       const verdict = pipeline.reply(connection, exchange, frame)
       if (verdict.do !== 'pass') down.flush()
-      const lateMs = lateness('replyMs', down.chunkAtMs())
-      if (lateMs <= 0) return performReply(verdict, frame)
-      return performReply({ do: 'wait', gate: timerGate(lateMs, verdict) }, frame)
+      return performReply(verdict, frame)
     },
     teed(frame) {
       const exchange = pending[0]
@@ -615,7 +630,13 @@ export function openConnection(setup: ConnectionSetup): Connection {
       return !closed
     },
     get reachable() {
-      return !closed && !mute && !clientGone
+      return (
+        !closed &&
+        !mute &&
+        !clientGone &&
+        connection.block?.toClient !== true &&
+        stalled?.toClient !== true
+      )
     },
     clientId: undefined,
     slow: undefined,

@@ -7,7 +7,7 @@ import type { Message } from '../protocol/codec.ts'
 import { apiOf, decodeRequest, decodeResponse, encodeResponse, knows } from '../protocol/codec.ts'
 import { errorNameOf } from '../protocol/error-codes.ts'
 import { readRequestHeader, responseBodyOffset, responseFrame } from '../protocol/frame.ts'
-import { visitFields } from '../protocol/walk.ts'
+import { errorCodesIn } from '../protocol/synthesize.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Observation, Tracker } from '../transactions/tracker.ts'
 import type { Brokers } from './brokers.ts'
@@ -15,6 +15,7 @@ import type {
   Connection,
   Effect,
   Exchange,
+  Gate,
   Pipeline,
   ReplyVerdict,
   RequestVerdict,
@@ -52,6 +53,8 @@ export interface About {
   answered: boolean
   /** What the client is handed when that is not the broker's answer. */
   toldReply: Message | undefined
+  /** The broker's answer, as long as it is held back. */
+  waiting: Observation | undefined
 }
 
 export interface TakenRequest {
@@ -80,13 +83,7 @@ const pass: { do: 'pass' } = { do: 'pass' }
 
 /** Names of every error code other than NONE in an answer. */
 export function errorsIn(apiKey: number, version: number, reply: Message): string[] {
-  const found: string[] = []
-  visitFields('response', apiKey, version, reply, (field) => {
-    if (field.type === 'int16' && /errorCode$/i.test(field.name) && field.value !== 0) {
-      found.push(errorNameOf(field.value as number))
-    }
-  })
-  return found
+  return errorCodesIn(apiKey, version, reply).map(errorNameOf)
 }
 
 export function createPipeline(options: {
@@ -344,6 +341,16 @@ export function createPipeline(options: {
       isAsked || about.replyPlan !== undefined
         ? ruleOnReply({ connection: c, exchange, about, request, reply, goOn }, answered)
         : goOn
+    if (verdict.do === 'wait') {
+      about.waiting = answered
+      return { ...verdict, gate: toldWhenOpen(c, about, answered, verdict.gate) }
+    }
+    tell(c, about, answered, verdict)
+    return verdict
+  }
+
+  /** The tracker hears what the client was told, which is settled only when an answer really goes on. */
+  function tell(c: Connection, about: About, answered: Observation, verdict: ReplyVerdict): void {
     const unheard =
       !c.reachable ||
       about.late ||
@@ -352,7 +359,7 @@ export function createPipeline(options: {
       verdict.do === 'cut'
     if (!unheard && about.toldReply === undefined) {
       emitAll(tracker.observeReply(answered))
-      return verdict
+      return
     }
     emitAll(
       tracker.observeReply({
@@ -362,7 +369,28 @@ export function createPipeline(options: {
         ...(about.late ? { late: true } : {}),
       }),
     )
-    return verdict
+  }
+
+  function toldWhenOpen(
+    c: Connection,
+    about: About,
+    answered: Observation,
+    gate: Gate<ReplyVerdict>,
+  ): Gate<ReplyVerdict> {
+    return {
+      whenOpen: (go) =>
+        gate.whenOpen((next) => {
+          if (next.do === 'wait') {
+            go({ ...next, gate: toldWhenOpen(c, about, answered, next.gate) })
+            return
+          }
+          if (about.waiting !== undefined) {
+            about.waiting = undefined
+            tell(c, about, { ...answered, atMs: runtime.nowMs() }, next)
+          }
+          go(next)
+        }),
+    }
   }
 
   return {
@@ -422,6 +450,7 @@ export function createPipeline(options: {
           late: false,
           answered: false,
           toldReply: undefined,
+          waiting: undefined,
         }
       }
       return exchange
@@ -523,6 +552,7 @@ export function createPipeline(options: {
         late: false,
         answered: false,
         toldReply: undefined,
+        waiting: undefined,
       }
       if (!routed) return decideReply(c, exchange, aboutOrNone, reply, false)
       if (exchange.apiKey === apiVersionsKey) {
@@ -583,15 +613,21 @@ export function createPipeline(options: {
       )
       taken.delete(c.id)
       options.closed(c, cause)
-      const lost = unanswered.flatMap(({ about, made }) =>
-        about?.observation === undefined || about.late || made !== undefined
-          ? []
-          : [about.observation],
-      )
+      const atMs = runtime.nowMs()
+      const lost: Observation[] = []
+      for (const { about, made } of unanswered) {
+        if (about?.waiting !== undefined) {
+          // The broker has answered; only the client never hears of it.
+          const { waiting } = about
+          about.waiting = undefined
+          emitAll(tracker.observeReply({ ...waiting, atMs, told: 'unknown' }))
+        } else if (about?.observation !== undefined && !about.late && made === undefined) {
+          lost.push(about.observation)
+        }
+      }
       const never = kept.flatMap(({ observation }) =>
         observation === undefined ? [] : [{ ...observation, delivered: false }],
       )
-      const atMs = runtime.nowMs()
       emitAll(tracker.connectionLost({ atMs, connection: c.id, unanswered: [...lost, ...never] }))
       emit({ type: 'connection-closed', connection: c.id, cause })
     },
