@@ -1,5 +1,6 @@
 // Which faults a finding has to do with. Strongest first: the fault was set off by the very exchange that carried a
-// record of the finding; by another exchange of the same transaction; by the same transactional id; or it merely
+// record of the finding; by another exchange of the same transaction, or a message that it kept back was delivered
+// while that transaction was open; by the same transactional id; or it merely
 // lasted while the record was sent. A relation is not a proof of guilt: it says where to look.
 import type { Firing } from '../proxy/events.ts'
 import { type Cause, type Finding, type Proof, type Relation, relations } from './finding.ts'
@@ -9,7 +10,7 @@ export function causesOf(history: History, finding: Finding): Cause[] {
   const causes: Cause[] = []
   for (const { name, kind, firings } of history.timeline.faults) {
     const found = firings.flatMap((firing) => {
-      const relation = strongest(firing, finding.proof)
+      const relation = strongest(firing, finding.proof, history)
       return relation === undefined ? [] : [{ number: firing.number, relation }]
     })
     const relation = relations.find((one) => found.some((entry) => entry.relation === one))
@@ -24,11 +25,17 @@ export function causesOf(history: History, finding: Finding): Cause[] {
   return causes.sort((a, b) => relations.indexOf(a.relation) - relations.indexOf(b.relation))
 }
 
-function strongest(firing: Firing, proofs: readonly Proof[]): Relation | undefined {
-  return relations.find((relation) => proofs.some((proof) => isRelated(relation, firing, proof)))
+function strongest(
+  firing: Firing,
+  proofs: readonly Proof[],
+  history: History,
+): Relation | undefined {
+  return relations.find((relation) =>
+    proofs.some((proof) => isRelated(relation, firing, proof, history)),
+  )
 }
 
-function isRelated(relation: Relation, firing: Firing, proof: Proof): boolean {
+function isRelated(relation: Relation, firing: Firing, proof: Proof, history: History): boolean {
   const { exchange } = firing
   switch (relation) {
     case 'exchange':
@@ -39,7 +46,10 @@ function isRelated(relation: Relation, firing: Firing, proof: Proof): boolean {
         exchange.correlationId === proof.exchange.correlationId
       )
     case 'transaction':
-      return isSameId(firing, proof) && exchange?.transaction === proof.transaction
+      return (
+        isSameId(firing, proof) &&
+        (exchange?.transaction === proof.transaction || wasDeliveredInto(firing, proof, history))
+      )
     case 'transactional-id':
       return isSameId(firing, proof)
     case 'window': {
@@ -47,6 +57,19 @@ function isRelated(relation: Relation, firing: Firing, proof: Proof): boolean {
       return proof.atMs !== undefined && proof.atMs >= firing.firedAtMs && proof.atMs <= until
     }
   }
+}
+
+/** The broker answered a message that the fault had kept back, in the middle of the proof's transaction. */
+function wasDeliveredInto(firing: Firing, proof: Proof, history: History): boolean {
+  const deliveredAtMs = firing.healedAtMs
+  if (firing.brokerAnswer === undefined || deliveredAtMs === undefined) return false
+  const concerned = history.wire.transactions.find(
+    ({ transactionalId, transaction }) =>
+      transactionalId === proof.transactionalId && transaction === proof.transaction,
+  )
+  if (concerned === undefined) return false
+  const { beganAtMs, endedAtMs } = concerned
+  return deliveredAtMs >= beganAtMs && deliveredAtMs <= (endedAtMs ?? deliveredAtMs)
 }
 
 function isSameId(firing: Firing, { transactionalId }: Proof): boolean {

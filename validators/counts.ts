@@ -53,13 +53,14 @@ export function countRecords(history: History, findings: readonly Finding[]): Re
   }
 }
 
-/** What became of a transaction: as the client learnt it, else as the log shows it. */
+/** What became of a transaction: as the client learnt it, else as the broker decided it, else as the log shows it. */
 export function outcomeOf(
   history: History,
   transaction: WireTransaction,
 ): 'committed' | 'aborted' | 'unknown' {
-  const { outcome } = transaction
+  const { outcome, decided } = transaction
   if (outcome === 'committed' || outcome === 'aborted') return outcome
+  if (decided !== undefined) return decided
   const states = new Set(
     transaction.sends.flatMap(({ batch }) => history.log.batchOf(batch)?.state ?? []),
   )

@@ -26,7 +26,7 @@ export function transactionName(transaction: WireTransaction): string {
 
 /** What the client asked for and what came of it. */
 export function fateOf(transaction: WireTransaction): string {
-  const { asked, brokerError, outcome } = transaction
+  const { asked, brokerError, outcome, decided } = transaction
   if (asked === undefined) return 'which the client never ended'
   const wish = asked === 'both' ? 'to commit as well as to abort' : `to ${asked}`
   const answer =
@@ -36,7 +36,9 @@ export function fateOf(transaction: WireTransaction): string {
         ? 'and the broker agreed'
         : `and the broker answered ${brokerError}`
   const told = outcome === 'unknown' ? ', which the client never learnt' : ''
-  return `which the client asked ${wish} ${answer}${told}`
+  const before =
+    asked === 'abort' && decided === 'committed' ? ', after it had been committed already' : ''
+  return `which the client asked ${wish} ${answer}${before}${told}`
 }
 
 /** The parts of a proof that say which transaction and exchange it is about. */

@@ -41,6 +41,21 @@ describe('attribution', () => {
     ])
   })
 
+  it('ties a message that was kept back to the transaction that it was delivered into', () => {
+    const kept = { ...send(1).exchange, api: 'EndTxn', correlationId: -1 }
+    const delivered = (healedAtMs: number) =>
+      history(
+        send(2, {}, 2_000),
+        ended(2, 'abort', { atMs: 2_500, decided: 'committed' }),
+        fault('applied', { exchange: kept, brokerAnswer: 'NONE', healedAtMs }, 'late-commit'),
+      )
+    const proof = at(send(2).exchange)
+    expect(causesOf(delivered(2_200), finding(proof))).toMatchObject([{ relation: 'transaction' }])
+    expect(causesOf(delivered(2_600), finding(proof))).toMatchObject([
+      { relation: 'transactional-id' },
+    ])
+  })
+
   it('names nothing where nothing is known', () => {
     expect(causesOf(history(fault('applied')), finding({ shows: 'no more' }))).toEqual([])
     expect(causesOf(history(), finding(at(send(1).exchange)))).toEqual([])

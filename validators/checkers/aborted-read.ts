@@ -46,7 +46,8 @@ function abortedIn(history: History, topic: string): Finding[] {
           add('the wire', record.id, slot, recordProof(history, batch, record, shows))
         }
         if (line.transactional && suspects.has(slot)) {
-          const shows = 'committed, once more than the application tried to'
+          const shows =
+            'a committed copy, of which there are more than the application tried to commit'
           add(
             "the application's journal",
             record.id,

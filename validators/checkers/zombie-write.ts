@@ -6,6 +6,7 @@
 import { batchAt, recordProof } from '../evidence.ts'
 import type { LogBatch } from '../facts/log.ts'
 import { recordsOf } from '../facts/reads.ts'
+import { noError, type WireSend } from '../facts/wire.ts'
 import { counted, type Finding, gather } from '../finding.ts'
 import type { History } from '../history.ts'
 
@@ -55,24 +56,35 @@ export function zombieWrite(history: History): Finding[] {
   ]
 }
 
+/**
+ * The same batch was sent before the fencing too, and may have been applied then: a later retry is answered as one. An
+ * earlier send without an answer says nothing where a fault is known to have kept it back and delivered it later.
+ */
+function mayBeOlder(sends: readonly WireSend[], fencedAtMs: number): boolean {
+  const cameLate = sends.some(({ late, batch }) => late && batch.brokerError === noError)
+  return sends.some(
+    ({ sentAtMs, late, batch }) =>
+      !late && sentAtMs <= fencedAtMs && (batch.brokerError === noError || !cameLate),
+  )
+}
+
 function sentAfterFencing(history: History): Map<LogBatch, number> {
   const initialised = history.wire.producers.filter(({ change }) => change === 'initialised')
   const found = new Map<LogBatch, number>()
   if (initialised.length === 0) return found
   for (const send of history.wire.sends) {
-    const { batch, sentAtMs, transaction } = send
+    const { batch, transaction } = send
+    const deliveredAtMs = send.late ? send.atMs : send.sentAtMs
     if (transaction === undefined) continue
     const later = initialised.find(
       (producer) =>
         producer.transactionalId === transaction.transactionalId &&
         producer.producerId === batch.producerId &&
         producer.producerEpoch > batch.producerEpoch &&
-        producer.atMs < sentAtMs,
+        producer.atMs < deliveredAtMs,
     )
     if (later === undefined) continue
-    // The same batch may have been sent before the fencing too, and a late retry of it is answered as one.
-    const sends = history.wire.sendsOf(batch)
-    if (sends.some((one) => one.sentAtMs <= later.atMs)) continue
+    if (mayBeOlder(history.wire.sendsOf(batch), later.atMs)) continue
     const inLog = history.log.batchOf(batch)
     if (inLog?.role === 'output' && inLog.state === 'committed') {
       found.set(inLog, later.producerEpoch)

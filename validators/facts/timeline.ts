@@ -135,7 +135,9 @@ export function collectTimeline(): TimelineCollector {
           exchanges.push({ fromMs: line.sentAtMs, toMs: line.atMs })
           const { instance } = line.exchange
           // A producer without transactions and without a group has no other way to show that it works.
-          const plain = line.batches.some((batch) => !batch.transactional && batch.told === 'ok')
+          const plain =
+            line.late !== true &&
+            line.batches.some((batch) => !batch.transactional && batch.told === 'ok')
           if (instance !== undefined && plain) progress.push({ atMs: line.atMs, instance })
           return
         }

@@ -6,6 +6,7 @@ import type {
   Outcome,
   ProxyEvent,
   SentBatch,
+  TransactionDecision,
   TransactionOutcome,
   TransactionProtocol,
 } from '../../proxy/events.ts'
@@ -17,6 +18,8 @@ export interface WireSend {
   /** When it was answered, or given up. */
   atMs: number
   batch: SentBatch
+  /** A fault delivered it after its client had given it up. */
+  late: boolean
   transaction: WireTransaction | undefined
 }
 
@@ -41,6 +44,8 @@ export interface WireTransaction {
   beganAtMs: number
   endedAtMs: number | undefined
   outcome: TransactionOutcome | undefined
+  /** What the broker decided, as far as the proxy saw, told to the client or not. */
+  decided: TransactionDecision | undefined
   asked: 'commit' | 'abort' | 'both' | undefined
   brokerError: string | undefined
   sends: WireSend[]
@@ -103,6 +108,7 @@ export function collectWire(): WireCollector {
         beganAtMs: seen.atMs,
         endedAtMs: undefined,
         outcome: undefined,
+        decided: undefined,
         asked: undefined,
         brokerError: undefined,
         sends: [],
@@ -124,7 +130,14 @@ export function collectWire(): WireCollector {
             producerEpoch: batch.producerEpoch,
           })
         : undefined
-      const send: WireSend = { exchange, sentAtMs, atMs, batch, transaction }
+      const send: WireSend = {
+        exchange,
+        sentAtMs,
+        atMs,
+        batch,
+        late: event.late === true,
+        transaction,
+      }
       sends.push(send)
       transaction?.sends.push(send)
       if (batch.producerId < 0) continue
@@ -143,6 +156,7 @@ export function collectWire(): WireCollector {
     known.protocol = event.protocol ?? known.protocol
     known.asked = event.asked ?? known.asked
     known.outcome = event.outcome ?? known.outcome
+    known.decided = event.decided ?? known.decided
     known.brokerError = event.brokerError ?? known.brokerError
     if (event.phase === 'ended') known.endedAtMs = event.atMs
   }
@@ -193,6 +207,8 @@ export function onlyAborted(transaction: WireTransaction): boolean {
 export function provablyCommitted(transaction: WireTransaction): boolean {
   return (
     transaction.asked === 'commit' &&
-    (transaction.outcome === 'committed' || transaction.brokerError === noError)
+    (transaction.outcome === 'committed' ||
+      transaction.decided === 'committed' ||
+      transaction.brokerError === noError)
   )
 }

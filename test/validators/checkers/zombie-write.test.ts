@@ -40,6 +40,23 @@ describe('zombie-write', () => {
     expect(zombieWrite(history(initialised(4_000), ...lines))).toEqual([])
   })
 
+  it('finds a batch that a fault kept back until after the fencing, but not a retry of an applied one', () => {
+    const own = send(2, { baseSequence: 5, told: 'unknown' }, 1_900)
+    delete own.batches[0]?.brokerError
+    const late = {
+      ...send(2, { baseSequence: 5, told: 'unknown' }, 1_900),
+      atMs: 4_000,
+      late: true,
+    } as const
+    const there = output(0, ['in-0'], { baseSequence: 5 })
+    expect(zombieWrite(history(initialised(2_000), own, late, there))).toMatchObject([
+      { ids: ['in-0'] },
+    ])
+    const applied = send(2, { baseSequence: 5 }, 1_900)
+    expect(zombieWrite(history(initialised(2_000), applied, late, there))).toEqual([])
+    expect(zombieWrite(history(initialised(2_000), own, there))).toEqual([])
+  })
+
   it('does not judge an epoch that grows by one with every transaction, nor two producers', () => {
     expect(
       zombieWrite(
