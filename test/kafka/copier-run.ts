@@ -1,5 +1,5 @@
 // One copy from an input topic to an output topic on a real cluster, and what came of it.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterAdmin } from '../../gauntlet/clusters/admin.ts'
 import type { CopierSpec } from '../../gauntlet/workloads/copier-settings.ts'
@@ -22,8 +22,8 @@ export interface CopyOptions {
   copier: CopierSpec
   partitions: number
   load: { records: number; rate: number; aborted?: number }
-  /** Called when the load has begun and every instance runs. */
-  meanwhile?: (instances: readonly Instance[]) => Promise<void>
+  /** Called when the load has begun and every instance runs; the load goes on until it is done. */
+  meanwhile?: (instances: readonly Instance[], journalFiles: readonly string[]) => Promise<void>
 }
 
 export interface CopyResult {
@@ -41,6 +41,18 @@ export interface CopyResult {
 export const runtime = systemRuntime(4)
 
 const pause = (delayMs: number) => new Promise<void>((resolve) => setTimeout(resolve, delayMs))
+
+/** Resolves when an instance has committed so many transactions. */
+export async function untilCommitted(journalFile: string, transactions: number): Promise<void> {
+  while (true) {
+    const { entries } = parseJournal(
+      existsSync(journalFile) ? readFileSync(journalFile, 'utf8') : '',
+    )
+    const committed = entries.filter((entry) => 'txn' in entry && entry.txn === 'commit')
+    if (committed.length >= transactions) return
+    await pause(lookMs)
+  }
+}
 
 /** Resolves when the group has committed everything; the test's own time limit is the only one. */
 async function untilDrained(admin: ClusterAdmin, group: string, topic: string): Promise<void> {
@@ -108,9 +120,9 @@ export async function copyRun(options: CopyOptions): Promise<CopyResult> {
   )
   const instances: Instance[] = []
   try {
-    for (const [index, journalFile] of journalFiles.entries()) {
-      instances.push(
-        await startInstance(
+    await Promise.all(
+      journalFiles.map(async (journalFile, index) => {
+        instances[index] = await startInstance(
           { copier },
           {
             index,
@@ -124,9 +136,9 @@ export async function copyRun(options: CopyOptions): Promise<CopyResult> {
             logFile: join(folder, `${name}-${index}.log`),
           },
           { runtime, seed: 4 },
-        ),
-      )
-    }
+        )
+      }),
+    )
     const startedMs = runtime.nowMs()
     const errors: Error[] = []
     const generator = startGenerator({
@@ -137,7 +149,7 @@ export async function copyRun(options: CopyOptions): Promise<CopyResult> {
       runtime,
       onError: (error) => errors.push(error),
     } satisfies GeneratorOptions)
-    await options.meanwhile?.(instances)
+    await options.meanwhile?.(instances, journalFiles)
     const { sent, aborted } = await generator.finish()
     await untilDrained(admin, group, input)
     const tookMs = runtime.nowMs() - startedMs
@@ -154,6 +166,6 @@ export async function copyRun(options: CopyOptions): Promise<CopyResult> {
       tookMs,
     }
   } finally {
-    await Promise.all(instances.map((instance) => instance.stop(0)))
+    await Promise.all(instances.map((instance) => instance?.stop(0)))
   }
 }
