@@ -355,7 +355,6 @@ export function createMessageEffects(parts: {
         if (silent) return { do: 'skip', effect }
         const body = verdict.body as Message
         const answer = plainAnswer(apiKey, version, message.request, body)
-        demandError(apiKey, version, answer, verdict.code)
         return { do: 'answer', frame: frameOf(message, answer), effect }
       }
       case 'hold': {
