@@ -1,7 +1,7 @@
 // Which faults a finding has to do with. Strongest first: the fault was set off by the very exchange that carried a
-// record of the finding; by another exchange of the same transaction, or a message that it kept back was delivered
-// while that transaction was open; by the same transactional id; or it merely
-// lasted while the record was sent. A relation is not a proof of guilt: it says where to look.
+// record of the finding; by another exchange of the same transaction, or by a message that was kept back and delivered
+// while that transaction was open; by the same transactional id; or it merely lasted while the record was sent.
+// A relation is no proof of guilt: it says where to look.
 import type { Firing } from '../proxy/events.ts'
 import { type Cause, type Finding, type Proof, type Relation, relations } from './finding.ts'
 import type { History } from './history.ts'

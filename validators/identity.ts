@@ -18,6 +18,8 @@ export interface Tally {
   /** Counts one more; returns the new count. */
   add(slot: Slot): number
   count(slot: Slot): number
+  /** Whether the test holds for any slot that was seen. Far quicker than going through the lines again. */
+  some(test: (slot: Slot, count: number) => boolean): boolean
   /** At this count a tally stops: it means "so often or more". */
   readonly limit: number
   /** Ids seen at all, and ids seen more than once. */
@@ -115,6 +117,20 @@ export function createTally(bitsPerId: 2 | 8 = 2): Tally {
     count(slot) {
       const page = segments[Math.floor(slot / slotsPerSegment)]?.[placeOf(slot)]
       return page === undefined ? 0 : ((page[byteOf(slot)] ?? 0) >>> shiftOf(slot)) & limit
+    },
+    some(test) {
+      for (const [segment, pages] of segments.entries()) {
+        for (const [place, page] of (pages ?? []).entries()) {
+          if (page === undefined) continue
+          const first = segment * slotsPerSegment + place * idsPerPage
+          for (let index = 0; index < idsPerPage; index++) {
+            const byte = page[Math.floor(index / idsPerByte)] ?? 0
+            const count = (byte >>> shiftOf(index)) & limit
+            if (count > 0 && test(first + index, count)) return true
+          }
+        }
+      }
+      return false
     },
     get distinct() {
       return distinct

@@ -65,6 +65,26 @@ describe('a tally', () => {
     expect(tally.count(space.slot('in-20000'))).toBe(0)
   })
 
+  it('goes through the slots that were seen, each with its count, and no others', () => {
+    for (const bits of [2, 8] as const) {
+      const space = createIdSpace()
+      const tally = createTally(bits)
+      const ids = ['in-0', 'in-5000', 'other-3', 'arbitrary', 'in-5000']
+      for (const id of ids) tally.add(space.slot(id))
+      const seen: Array<[number, number]> = []
+      expect(tally.some((slot, count) => seen.push([slot, count]) > 99)).toBe(false)
+      expect(seen.sort(([a], [b]) => a - b)).toEqual(
+        [
+          [space.slot('arbitrary'), 1],
+          [space.slot('in-0'), 1],
+          [space.slot('in-5000'), 2],
+          [space.slot('other-3'), 1],
+        ].sort(([a], [b]) => a! - b!),
+      )
+      expect(tally.some((slot) => slot === space.slot('in-5000'))).toBe(true)
+    }
+  })
+
   it('takes two bits per sequence id', () => {
     const space = createIdSpace()
     const tally = createTally()

@@ -38,6 +38,8 @@ function missingIn(
   const copies = copiesOf(contract)
   const drained = history.timeline.drain?.drained === true
   const passed = committedOffsets(history)
+  const { input } = history.log
+  if (!input.committed.some((slot) => (committed?.count(slot) ?? 0) < copies)) return []
   const mayBeMissing = history.run.declaredFailures === 'may-be-missing'
 
   const gathered = gather()
