@@ -4,9 +4,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Plan } from '../proxy/plans/plan.ts'
 import type { Runtime } from '../proxy/runtime.ts'
-import type { HistoryLine, JournalEntry } from '../validators/history-line.ts'
+import type { HistoryLine } from '../validators/history-line.ts'
 import { groupDefault } from './run-line.ts'
 import type { Stage } from './run-stage.ts'
+import { type JournalEntry, parseJournal } from './workloads/journal.ts'
 import { startInstance, type WorkloadSpec } from './workloads/start-workload.ts'
 import type { Instance, InstanceSetup } from './workloads/workload.ts'
 
@@ -32,19 +33,9 @@ function specOf({ workload }: Plan): WorkloadSpec {
   return { command }
 }
 
-/** The whole lines of a journal; the last one may have been cut off by a kill. */
+/** What the application believed; a line that a kill cut off says nothing. */
 function readJournal(file: string): JournalEntry[] {
-  if (!existsSync(file)) return []
-  const lines = readFileSync(file, 'utf8').split('\n')
-  const entries: JournalEntry[] = []
-  for (const line of lines.slice(0, -1)) {
-    try {
-      entries.push(JSON.parse(line) as JournalEntry)
-    } catch {
-      // Half a line of a killed process, with the next process's first line behind it: no belief to be had.
-    }
-  }
-  return entries
+  return existsSync(file) ? parseJournal(readFileSync(file, 'utf8')).entries : []
 }
 
 export async function startApplication(parts: {

@@ -23,8 +23,10 @@ export interface RunWatch {
   /** Instances that have not committed after the given time. */
   idleSince(atMs: number): string[]
   faults(): readonly FaultProgress[]
-  /** Faults that must still fire or heal. */
-  outstanding(): string[]
+  /** Faults that must still fire. */
+  unfired(): string[]
+  /** Faults that have fired and whose effect lasts. */
+  unhealed(): string[]
   lastHealedAtMs(): number
   /** When something last changed about the faults. */
   faultsChangedAtMs(): number
@@ -96,13 +98,15 @@ export function watchRun(instances: readonly string[], specs: readonly FaultSpec
     isWarm: () => [...progress.values()].every((atMs) => atMs > 0),
     idleSince: (since) => [...progress].filter(([, atMs]) => atMs <= since).map(([name]) => name),
     faults: () => [...faults.values()],
-    outstanding: () =>
+    unfired: () =>
       [...faults.values()]
-        .filter((fault) => {
-          if (fault.healed + fault.failed < fault.fired) return true
-          if (fault.manual || fault.timesMax === Number.POSITIVE_INFINITY) return false
-          return fault.fired < fault.timesMax
-        })
+        .filter(
+          ({ manual, timesMax, fired }) => !manual && Number.isFinite(timesMax) && fired < timesMax,
+        )
+        .map(({ name }) => name),
+    unhealed: () =>
+      [...faults.values()]
+        .filter(({ healed, failed, fired }) => healed + failed < fired)
         .map(({ name }) => name),
     lastHealedAtMs: () => Math.max(0, ...[...faults.values()].map((fault) => fault.lastHealedAtMs)),
     faultsChangedAtMs: () => changedAtMs,
