@@ -1,10 +1,14 @@
 // Which faults a finding has to do with. Strongest first: the fault was set off by the very exchange that carried a
 // record of the finding; by another exchange of the same transaction, or by a message that was kept back and delivered
-// while that transaction was open; by the same transactional id; or it merely lasted while the record was sent.
+// while that transaction was open; by the same transactional id; by the same instance at about that time (a group that
+// it was thrown out of, an offset commit); or it merely lasted while the record was sent.
 // A relation is no proof of guilt: it says where to look.
 import type { Firing } from '../proxy/events.ts'
 import { type Cause, type Finding, type Proof, type Relation, relations } from './finding.ts'
 import type { History } from './history.ts'
+
+/** What hit an instance is held to concern what it did so long before and after. */
+const nearMs = 10_000
 
 export function causesOf(history: History, finding: Finding): Cause[] {
   const causes: Cause[] = []
@@ -52,6 +56,13 @@ function isRelated(relation: Relation, firing: Firing, proof: Proof, history: Hi
       )
     case 'transactional-id':
       return isSameId(firing, proof)
+    case 'instance':
+      return (
+        exchange?.instance !== undefined &&
+        exchange.instance === proof.instance &&
+        proof.atMs !== undefined &&
+        Math.abs(proof.atMs - firing.firedAtMs) <= nearMs
+      )
     case 'window': {
       const until = firing.healedAtMs ?? firing.appliedAtMs ?? firing.firedAtMs
       return proof.atMs !== undefined && proof.atMs >= firing.firedAtMs && proof.atMs <= until

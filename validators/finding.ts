@@ -38,7 +38,13 @@ export interface Finding {
 }
 
 /** How strongly a fault is tied to a finding, strongest first. */
-export const relations = ['exchange', 'transaction', 'transactional-id', 'window'] as const
+export const relations = [
+  'exchange',
+  'transaction',
+  'transactional-id',
+  'instance',
+  'window',
+] as const
 export type Relation = (typeof relations)[number]
 
 export interface Cause {

@@ -125,6 +125,7 @@ function sentenceOf({ kind, summary, causes }: AttributedFinding): string {
     exchange: 'hit the exchange that carried them',
     transaction: 'hit their transaction',
     'transactional-id': 'hit their transactional id',
+    instance: 'hit the instance that sent them',
     window: 'lasted at the time',
   }[first.relation]
   return `${kind}: ${summary}; fault ${first.fault} ${how}`

@@ -56,6 +56,18 @@ describe('attribution', () => {
     ])
   })
 
+  it('ties what hit an instance to what it sent at about that time', () => {
+    const { transactionalIds: _ids, transaction: _transaction, ...plain } = send(1).exchange
+    const evicted = { ...plain, api: 'OffsetCommit', correlationId: -1 }
+    const causes = (firedAtMs: number) =>
+      causesOf(
+        history(fault('applied', { exchange: evicted, firedAtMs }, 'evicted')),
+        finding({ shows: '', instance: 'copier-0', atMs: 20_000 }),
+      )
+    expect(causes(29_000)).toMatchObject([{ fault: 'evicted', relation: 'instance' }])
+    expect(causes(31_000)).toEqual([])
+  })
+
   it('names nothing where nothing is known', () => {
     expect(causesOf(history(fault('applied')), finding({ shows: 'no more' }))).toEqual([])
     expect(causesOf(history(), finding(at(send(1).exchange)))).toEqual([])
