@@ -114,8 +114,11 @@ function legOver(make: (onread: net.OnReadOpts) => net.Socket): { leg: Leg; sock
     end: () => void socket.end(),
     close(how) {
       if (!isOpen) return
-      if (how === 'reset') socket.resetAndDestroy()
-      else socket.destroySoon()
+      const isEnding = socket.writableEnded && !socket.writableFinished
+      if (how === 'fin') socket.destroySoon()
+      // While a FIN is under way Node's reset fails, and the socket would never report its close.
+      else if (isEnding) socket.destroy()
+      else socket.resetAndDestroy()
     },
     get open() {
       return isOpen && !socket.destroyed

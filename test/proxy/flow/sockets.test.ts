@@ -98,6 +98,31 @@ describe.each(['listen', 'dial'] as const)('a leg that came by %s', (way) => {
   })
 })
 
+describe.each(['listen', 'dial'] as const)(
+  'the close of a leg that came by %s is reported',
+  (way) => {
+    // A run once stood still at its end: Node lost four sockets that were reset right after their FIN.
+    it.each(['end', 'fin', 'nothing'] as const)('when it is reset after %s', async (before) => {
+      const { leg, far } = await legBy(way)
+      const closed = new Promise<void>((resolve) =>
+        leg.listen({
+          bytes: () => true,
+          ended: () => undefined,
+          closed: () => resolve(),
+          drained: () => undefined,
+        }),
+      )
+      // A reset is an error to the other end; here it is what was asked for.
+      far.on('error', () => undefined)
+      if (before === 'end') leg.end()
+      if (before === 'fin') leg.close('fin')
+      leg.close('reset')
+      await closed
+      expect(leg.open).toBe(false)
+    })
+  },
+)
+
 describe('a listener', () => {
   it('is closed only when its connections are', async () => {
     const { leg } = await legBy('listen')
