@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command line: words and flags in, an exit code out. The only place that ends the process.
+import { writeSync } from 'node:fs'
 import { cac } from 'cac'
 import { exitCodes, OperatorError } from '../proxy/errors.ts'
 import { nearestWord } from '../proxy/plans/nearest.ts'
@@ -181,8 +182,10 @@ function onStopSignal(): void {
   output.writeError('\n  interrupted: healing, stopping, cleaning up\n')
   stopping.abort()
   setTimeout(() => {
-    output.writeError('  gave up waiting; what is left is removed at the next start\n')
-    process.exit(exitCodes.interrupted)
+    // Not by process.exit: that waits for our threads, and one of them may be what we waited for. Whatever we
+    // started is killed by its warden as soon as we are gone.
+    writeSync(process.stderr.fd, '  gave up waiting; everything that was started is killed\n')
+    process.kill(process.pid, 'SIGKILL')
   }, cleanUpMs).unref()
 }
 
