@@ -72,6 +72,9 @@ function createReader(take: (chunk: Buffer) => boolean | undefined): net.OnReadO
   }
 }
 
+/** How long a leg that was closed politely waits for the other side to do the same. */
+const retireLimitMs = 2_000
+
 /**
  * Moves an accepted connection to a socket with a reader, which Node's server cannot be told to make. Undefined where
  * Node's socket has no handle to move: then it reads in its own way.
@@ -90,10 +93,14 @@ function legOver(make: (onread: net.OnReadOpts) => net.Socket): { leg: Leg; sock
   let events: LegEvents | undefined
   let failure: string | undefined
   let isOpen = true
-  const socket = make(createReader((chunk) => events?.bytes(chunk)))
+  let retired = false
+  const socket = make(createReader((chunk) => (retired ? true : events?.bytes(chunk))))
   socket.setNoDelay(true)
-  socket.on('data', (chunk: Buffer) => void events?.bytes(chunk))
-  socket.on('end', () => events?.ended())
+  socket.on('data', (chunk: Buffer) => void (retired || events?.bytes(chunk)))
+  socket.on('end', () => {
+    if (retired) socket.destroy()
+    else events?.ended()
+  })
   socket.on('drain', () => events?.drained())
   socket.on('error', (error: NodeJS.ErrnoException) => {
     failure = error.code ?? error.message
@@ -102,6 +109,22 @@ function legOver(make: (onread: net.OnReadOpts) => net.Socket): { leg: Leg; sock
     isOpen = false
     events?.closed(failure)
   })
+  /**
+   * Says goodbye and reads on until the other side does the same. Closed with bytes unread, the kernel would send a
+   * reset, and that takes back what the other side has not read yet.
+   */
+  function retire(): void {
+    if (retired) return
+    retired = true
+    if (socket.readableEnded) {
+      socket.destroySoon()
+      return
+    }
+    const timer = setTimeout(() => socket.destroy(), retireLimitMs)
+    socket.once('close', () => clearTimeout(timer))
+    socket.end()
+    socket.resume()
+  }
   const leg: Leg = {
     write(bytes) {
       if (!socket.writable) return true
@@ -115,7 +138,7 @@ function legOver(make: (onread: net.OnReadOpts) => net.Socket): { leg: Leg; sock
     close(how) {
       if (!isOpen) return
       const isEnding = socket.writableEnded && !socket.writableFinished
-      if (how === 'fin') socket.destroySoon()
+      if (how === 'fin') retire()
       // While a FIN is under way Node's reset fails, and the socket would never report its close.
       else if (isEnding) socket.destroy()
       else socket.resetAndDestroy()
