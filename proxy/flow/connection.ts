@@ -38,8 +38,14 @@ export interface Effect {
   discarded(): void
 }
 
+/** `isFree`: nothing of the message is held on to, so its memory may be used again once it is out. */
+export interface Pass {
+  do: 'pass'
+  isFree?: true
+}
+
 export type RequestVerdict =
-  | { do: 'pass' }
+  | Pass
   | { do: 'replace'; frame: Buffer }
   | { do: 'answer'; frame: Buffer; effect?: Effect }
   | { do: 'wait'; gate: Gate<RequestVerdict>; effect?: Effect; discardIfClientLeaves: boolean }
@@ -51,7 +57,7 @@ export type RequestVerdict =
   | { do: 'detach'; gate: Gate<unknown>; effect: Effect }
 
 export type ReplyVerdict =
-  | { do: 'pass' }
+  | Pass
   | { do: 'replace'; frame: Buffer; effect?: Effect }
   | { do: 'wait'; gate: Gate<ReplyVerdict>; effect?: Effect }
   | { do: 'swallow'; effect: Effect; forMs?: number }
@@ -65,10 +71,11 @@ export interface Pipeline<About = unknown> {
   /** The exchange that `requestMode` has just read. */
   openExchange(c: Connection): Exchange<About>
   request(c: Connection, exchange: Exchange<About>, frame: Buffer): RequestVerdict
-  requestSeen(c: Connection, exchange: Exchange<About>, frame: Buffer): void
+  /** True when nothing of the frame is held on to. */
+  requestSeen(c: Connection, exchange: Exchange<About>, frame: Buffer): boolean
   replyMode(c: Connection, exchange: Exchange<About>): FrameMode
   reply(c: Connection, exchange: Exchange<About>, frame: Buffer): ReplyVerdict
-  replySeen(c: Connection, exchange: Exchange<About>, frame: Buffer): void
+  replySeen(c: Connection, exchange: Exchange<About>, frame: Buffer): boolean
   /** The client closed its side while a request of its was held back. */
   clientLeft(c: Connection): void
   closed(c: Connection, cause: string, unanswered: readonly Exchange<About>[]): void
@@ -451,10 +458,11 @@ export function openConnection(setup: ConnectionSetup): Connection {
       }
       const verdict = pipeline.request(connection, exchange, frame)
       if (verdict.do !== 'pass') up.flush()
+      if (verdict.do === 'pass' && verdict.isFree === true) up.release()
       return performRequest(verdict, exchange, frame)
     },
     teed(frame) {
-      if (opening !== undefined) pipeline.requestSeen(connection, opening, frame)
+      if (opening !== undefined && pipeline.requestSeen(connection, opening, frame)) up.release()
     },
     ended: () => undefined,
     write: toBroker,
@@ -488,11 +496,12 @@ export function openConnection(setup: ConnectionSetup): Connection {
       }
       const verdict = pipeline.reply(connection, exchange, frame)
       if (verdict.do !== 'pass') down.flush()
+      if (verdict.do === 'pass' && verdict.isFree === true) down.release()
       return performReply(verdict, frame)
     },
     teed(frame) {
       const exchange = pending[0]
-      if (exchange !== undefined) pipeline.replySeen(connection, exchange, frame)
+      if (exchange !== undefined && pipeline.replySeen(connection, exchange, frame)) down.release()
     },
     ended() {
       pending.shift()

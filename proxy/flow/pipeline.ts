@@ -16,6 +16,7 @@ import type {
   Effect,
   Exchange,
   Gate,
+  Pass,
   Pipeline,
   ReplyVerdict,
   RequestVerdict,
@@ -79,7 +80,8 @@ export interface Taker {
   reply(decision: Decision, message: TakenReply): ReplyVerdict
 }
 
-const pass: { do: 'pass' } = { do: 'pass' }
+const pass: Pass = { do: 'pass' }
+const passFree: Pass = { do: 'pass', isFree: true }
 
 /** Names of every error code other than NONE in an answer. */
 export function errorsIn(apiKey: number, version: number, reply: Message): string[] {
@@ -199,6 +201,19 @@ export function createPipeline(options: {
     if (c.instance !== undefined) observation.instance = c.instance
     if (source !== undefined) observation.source = source
     return observation
+  }
+
+  /**
+   * Lets go of a Produce's records, by far the largest thing that a request in flight would keep in memory: the tracker
+   * has read their batches, and nobody has asked for the answer. True when nothing of the frame is held then.
+   */
+  function forgetRecords(c: Connection, exchange: Exchange<About>, request: Message): boolean {
+    if (exchange.apiKey !== produceKey || !tracker.awaits(request)) return false
+    if (repliesAsked.get(c.plane)?.[produceKey] === 1) return false
+    for (const topic of request.topicData as Message[]) {
+      for (const partition of topic.partitionData as Message[]) partition.records = null
+    }
+    return true
   }
 
   function answerTo(observation: Observation, atMs: number, reply: Message): Observation {
@@ -346,7 +361,9 @@ export function createPipeline(options: {
       return { ...verdict, gate: toldWhenOpen(c, about, answered, verdict.gate) }
     }
     tell(c, about, answered, verdict)
-    return verdict
+    // What is read of a Produce's answer is numbers and texts, and the rest was shown to nobody.
+    const isShown = isAsked || about.replyPlan !== undefined || about.effect !== undefined
+    return verdict === pass && exchange.apiKey === produceKey && !isShown ? passFree : verdict
   }
 
   /** The tracker hears what the client was told, which is settled only when an answer really goes on. */
@@ -483,7 +500,7 @@ export function createPipeline(options: {
         verdict.do === 'replace' ||
         verdict.do === 'wait' ||
         (verdict.do === 'cut' && verdict.forward)
-      emitAll(tracker.observeRequest({ ...observation, delivered }))
+      emitAll(tracker.observeRequest(delivered ? observation : { ...observation, delivered }))
       if (verdict.do === 'answer') {
         about.answered = true
         const { toldReply } = about
@@ -508,15 +525,18 @@ export function createPipeline(options: {
         const lost = { atMs: runtime.nowMs(), connection: c.id, unanswered }
         emitAll(tracker.connectionLost(lost))
       }
-      return verdict
+      const isFree =
+        verdict === pass && decision === undefined && forgetRecords(c, exchange, request)
+      return isFree ? passFree : verdict
     },
 
     requestSeen(c, exchange, frame) {
       const { about } = exchange
-      if (about === undefined || !decodeInto(c, exchange, about, frame)) return
-      if (about.observation !== undefined) {
-        emitAll(tracker.observeRequest(about.observation))
-      }
+      if (about === undefined || !decodeInto(c, exchange, about, frame)) return true
+      const { observation } = about
+      if (observation === undefined) return true
+      emitAll(tracker.observeRequest(observation))
+      return forgetRecords(c, exchange, observation.request)
     },
 
     replyMode: (_c, exchange) => exchange.replyMode,
@@ -528,7 +548,9 @@ export function createPipeline(options: {
       about?.effect?.answered(answer)
       const routed =
         c.plane === 'client' && carriesAddresses(exchange.apiKey, exchange.version, answer, offset)
-      if (!routed && about?.observation === undefined) return pass
+      if (!routed && about?.observation === undefined) {
+        return about?.effect === undefined ? passFree : pass
+      }
       let reply: Message
       try {
         reply = decodeResponse(exchange.apiKey, exchange.version, answer.subarray(offset))
@@ -602,7 +624,7 @@ export function createPipeline(options: {
       return { do: 'wait', gate }
     },
 
-    replySeen: () => undefined,
+    replySeen: () => true,
 
     clientLeft: options.clientLeft,
 

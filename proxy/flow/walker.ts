@@ -32,6 +32,8 @@ export interface Walker {
   feed(chunk: Buffer, atMs: number): boolean
   /** Inside `frame`: sends what came before this frame, so that it leaves before any effect. */
   flush(): void
+  /** Inside `frame` or `teed`: nobody holds on to the frame that is being shown. */
+  release(): void
   /** Goes on after `wait`; the frame that waited has been dealt with by the caller. */
   resume(): void
   waiting(): boolean
@@ -61,6 +63,8 @@ export function createWalker(hooks: WalkerHooks): Walker {
   let assembled = 0
   /** Somebody holds on to a view of the chunk under the walker's feet. */
   let isHeld = false
+  /** The frame shown last was released by whoever saw it. */
+  let isReleased = false
   /** Start of a frame whose header is not complete yet. */
   let stash: Buffer | undefined
   let kept: Array<{ bytes: Buffer; atMs: number }> = []
@@ -117,11 +121,16 @@ export function createWalker(hooks: WalkerHooks): Walker {
         if (mode === gather) flushed = at
         if (remaining > 0) continue
         if (mode !== stream) {
-          const frame = assembly ?? nothing
+          const memory = assembly ?? nothing
+          const frame = memory.length === assembled ? memory : memory.subarray(0, assembled)
           assembly = undefined
           assembled = 0
-          if (mode === tee) hooks.teed(frame)
-          else {
+          isReleased = false
+          if (mode === tee) {
+            hooks.teed(frame)
+            // Not so for a gathered frame, whose bytes may still be on their way out.
+            if (isReleased && memory.length <= assemblyBytesMin) assembly = memory
+          } else {
             const decision = decide(frame, false)
             if (decision === 'wait') {
               if (at < end) keep(chunk.subarray(at))
@@ -169,12 +178,16 @@ export function createWalker(hooks: WalkerHooks): Walker {
         continue
       }
       const frame = chunk.subarray(at, at + frameBytes)
+      const heldBefore = isHeld
       isHeld = true
+      isReleased = false
       if (mode === tee) {
         at += frameBytes
         hooks.teed(frame)
+        if (isReleased) isHeld = heldBefore
       } else {
         const decision = decide(frame, true)
+        if (isReleased && decision !== 'wait') isHeld = heldBefore
         if (decision === 'pass') at += frameBytes
         else {
           flush()
@@ -244,6 +257,9 @@ export function createWalker(hooks: WalkerHooks): Walker {
     },
     waiting: () => waiting,
     flush: () => flushCurrent(),
+    release() {
+      isReleased = true
+    },
     chunkAtMs: () => chunkAtMs,
     keptBytes: () => keptBytes,
     atBoundary: () => remaining === 0 && stash === undefined && !waiting,

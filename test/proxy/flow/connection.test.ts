@@ -49,15 +49,16 @@ function effect(name: string): Effect {
 const pipeline: Pipeline = {
   requestMode: () => script.mode,
   openExchange: () => ({ ...opening }),
-  request: (_c, exchange) => script.requests.get(exchange.correlationId) ?? { do: 'pass' },
-  requestSeen: () => undefined,
+  request: (_c, exchange) =>
+    script.requests.get(exchange.correlationId) ?? { do: 'pass', isFree: true },
+  requestSeen: () => true,
   replyMode: () => script.mode,
   reply(_c, exchange, frame) {
     const about = exchange.about as Effect | undefined
     about?.answered(frame.subarray(4))
-    return script.replies.get(exchange.correlationId) ?? { do: 'pass' }
+    return script.replies.get(exchange.correlationId) ?? { do: 'pass', isFree: true }
   },
-  replySeen: () => undefined,
+  replySeen: () => true,
   clientLeft: () => {
     clientLeft += 1
   },
