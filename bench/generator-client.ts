@@ -1,6 +1,4 @@
 // The bench's hand on its load generator: commands go in, results come out, one at a time.
-
-import { spawnChild } from '../gauntlet/children.ts'
 import { entryFile } from '../gauntlet/entry.ts'
 import type {
   GeneratorCommand,
@@ -9,6 +7,7 @@ import type {
   LoadResult,
   OpenCommand,
 } from './commands.ts'
+import { startLineProcess } from './line-process.ts'
 
 export interface Generator {
   pid: number
@@ -20,44 +19,10 @@ export interface Generator {
 }
 
 export async function startGenerator(): Promise<Generator> {
-  let hear: (line: GeneratorLine) => void = () => undefined
-  let end: (cause: Error) => void = () => undefined
-  const child = await spawnChild({
-    name: 'generator',
-    command: process.execPath,
-    args: [entryFile('bench/generator.js')],
-    output: {
-      onLine(line, stream) {
-        if (stream === 'stderr') process.stderr.write(`generator: ${line}\n`)
-        else hear(JSON.parse(line) as GeneratorLine)
-      },
-    },
-  })
-  void child.exited.then(({ code }) => end(new Error(`the load generator ended with ${code}`)))
-
-  function until(
-    last: GeneratorLine['at'],
-    each: (line: GeneratorLine) => void = () => undefined,
-  ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      end = reject
-      hear = (line) => {
-        each(line)
-        if (line.at === 'failed') reject(new Error(line.message))
-        else if (line.at === last) resolve()
-      }
-    })
-  }
-  async function perform(
-    command: GeneratorCommand,
-    each?: (line: GeneratorLine) => void,
-  ): Promise<void> {
-    const done = until('done', each)
-    child.stdin.write(`${JSON.stringify(command)}\n`)
-    await done
-  }
-
-  await until('ready')
+  const file = entryFile('bench/generator.js')
+  const child = await startLineProcess<GeneratorLine>('generator', process.execPath, [file])
+  const perform = (command: GeneratorCommand, each?: (line: GeneratorLine) => void) =>
+    child.perform(JSON.stringify(command), each)
   return {
     pid: child.pid,
     async load(command, mark) {
@@ -71,6 +36,6 @@ export async function startGenerator(): Promise<Generator> {
     },
     open: (command) => perform({ do: 'open', ...command }),
     close: () => perform({ do: 'close' }),
-    stop: async () => void (await child.kill()),
+    stop: child.stop,
   }
 }

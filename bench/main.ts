@@ -1,19 +1,20 @@
-// npm run bench [-- --quick] [--save] [--no-broker]: how fast and how dear the proxy is, beside no proxy and Toxiproxy.
+// npm run bench [-- --quick | --no-broker] [-- --save]: how fast and how dear the proxy is, beside no proxy and Toxiproxy.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { packageRoot, packageVersion } from '../gauntlet/entry.ts'
 import { idleBytesMax } from './bars.ts'
+import { type BrokerFigures, measureBrokerLoad } from './broker-load.ts'
 import { figuresOf, loads, medianFigures, type Round, ratiosTo } from './figures.ts'
 import { startGenerator } from './generator-client.ts'
 import { buildGoPrograms, toxiproxyVersion } from './go-programs.ts'
 import { type IdleMemory, measureIdleConnections } from './idle-connections.ts'
-import { loadCostLines, megabytes, missedLines, tableLines } from './report.ts'
+import { brokerLines, loadCostLines, megabytes, missedLines, tableLines } from './report.ts'
 import { type Pace, playRounds, writeMessages } from './rounds.ts'
 
-const thorough: Pace = { rounds: 5, moments: 5, warmMs: 100, measureMs: 400 }
-const quick: Pace = { rounds: 3, moments: 2, warmMs: 60, measureMs: 250 }
+const thorough: Pace = { rounds: 5, moments: 5, warmMs: 100, measureMs: 400, settleMs: 4_000 }
+const quick: Pace = { rounds: 3, moments: 2, warmMs: 50, measureMs: 200, settleMs: 1_500 }
 
 const { values: options } = parseArgs({
   options: {
@@ -26,7 +27,11 @@ const { values: options } = parseArgs({
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 const progress = (line: string): void => void process.stderr.write(`${line}\n`)
 
-async function save(rounds: readonly Round[], memory: IdleMemory): Promise<string> {
+async function save(
+  rounds: readonly Round[],
+  memory: IdleMemory,
+  broker: readonly BrokerFigures[],
+): Promise<string> {
   const at = new Date().toISOString()
   const folder = join(packageRoot(), 'bench', 'results')
   await mkdir(folder, { recursive: true })
@@ -45,7 +50,7 @@ async function save(rounds: readonly Round[], memory: IdleMemory): Promise<strin
     ),
   }))
   const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
-  const text = { at, version: packageVersion(), machine, toxiproxyVersion, results, memory }
+  const text = { at, version: packageVersion(), machine, toxiproxyVersion, results, memory, broker }
   await writeFile(file, `${JSON.stringify(text, undefined, 2)}\n`)
   return file
 }
@@ -69,10 +74,15 @@ async function bench(): Promise<void> {
       `${memory.connections} idle connections: ${megabytes(memory.bytesWith)} resident, ` +
         `${megabytes(memory.bytesBefore)} before them (bar ${megabytes(idleBytesMax)})`,
     )
+    let broker: BrokerFigures[] = []
+    if (!options.quick && !options['no-broker']) {
+      broker = await measureBrokerLoad({ programs, rounds: 5, measureMs: 3_000, say: progress })
+      for (const line of brokerLines(broker)) print(line)
+    }
     const missed = missedLines(rounds, memory)
     print(missed.length === 0 ? 'Every bar is met.' : `Bars missed (${missed.length}):`)
     for (const line of missed) print(`  ${line}`)
-    if (options.save) print(`written to ${await save(rounds, memory)}`)
+    if (options.save) print(`written to ${await save(rounds, memory, broker)}`)
   } finally {
     await generator.stop()
     await messages.remove()

@@ -1,5 +1,6 @@
 // The bench's results as text.
 import { allowedFactor, idleBytesMax, judge } from './bars.ts'
+import type { BrokerFigures } from './broker-load.ts'
 import {
   type Figures,
   figuresOf,
@@ -119,6 +120,15 @@ export function loadCostLines(rounds: readonly Round[]): string[] {
     const peer = peerCpuUsPerRequest.toFixed(1)
     return `${load.name}: peer ${peer}, generator ${generatorCpuUsPerRequest.toFixed(1)} CPU µs/req`
   })
+}
+
+/** The real broker's part; there is no bar for it, since the broker is the limit. */
+export function brokerLines(all: readonly BrokerFigures[]): string[] {
+  const lines = all.map(({ way, megabytesPerSecond, cpuSecondsPerGb }) => {
+    const cpu = cpuSecondsPerGb === undefined ? '' : `, ${cpuSecondsPerGb.toFixed(2)} CPU s/GB`
+    return `  ${wayNames[way]}: ${megabytesPerSecond.toFixed(1)} MB/s${cpu}`
+  })
+  return ['Java producer in transactions, one real broker:', ...lines]
 }
 
 export function megabytes(bytes: number): string {

@@ -15,8 +15,11 @@ export interface Pace {
   rounds: number
   /** A round visits every way so many times, for a moment each, and takes what the moments make together. */
   moments: number
+  /** Each moment begins with so long without being measured. */
   warmMs: number
   measureMs: number
+  /** Before all that, every way is under load for so long: programs compile what is hot while they run. */
+  settleMs: number
 }
 
 const bytesPerGb = 1e9
@@ -162,10 +165,16 @@ export async function playRounds(
     for (const rules of ['idle', 'armed', 'armed-produce'] as const) {
       await through(rules, startOurProxy(peer.port, rules))
     }
+    say('warming up')
+    const settling: Pace = { ...pace, measureMs: pace.settleMs }
+    for (const load of loads.filter(({ isBrisk }) => isBrisk)) {
+      for (const way of ways) {
+        await measureMoment({ generator, peer, messages }, way, load, settling)
+      }
+    }
     const rounds: Round[] = []
-    // The round before the first warms all programs up and is not counted.
-    for (let number = 0; number <= pace.rounds; number++) {
-      say(number === 0 ? 'warming up' : `round ${number} of ${pace.rounds}`)
+    for (let number = 1; number <= pace.rounds; number++) {
+      say(`round ${number} of ${pace.rounds}`)
       const round: Round = new Map()
       for (const load of loads) {
         const moments = new Map<OpenWay, Moment[]>(ways.map((way) => [way, []]))
@@ -180,7 +189,7 @@ export async function playRounds(
         }
         round.set(load.name, figures)
       }
-      if (number > 0) rounds.push(round)
+      rounds.push(round)
     }
     return rounds
   } finally {
