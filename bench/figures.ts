@@ -7,16 +7,17 @@ export interface Load {
   name: string
   frameBytes: number
   depth: number
-  /** Most messages per second: the load to warm a program up with. */
-  isBrisk: boolean
 }
+
+/** Most messages per second: also the load to warm a program up with. */
+export const briskLoad: Load = { name: '1 kB, depth 32', frameBytes: 1_000, depth: 32 }
 
 /** The sizes and depths of the acceptance bars. A kilobyte is 1,000 bytes here, a gigabyte 10^9. */
 export const loads: readonly Load[] = [
-  { name: '1 kB, depth 1', frameBytes: 1_000, depth: 1, isBrisk: false },
-  { name: '1 kB, depth 32', frameBytes: 1_000, depth: 32, isBrisk: true },
-  { name: '16 kB, depth 8', frameBytes: 16_000, depth: 8, isBrisk: false },
-  { name: '500 kB, depth 4', frameBytes: 500_000, depth: 4, isBrisk: false },
+  { name: '1 kB, depth 1', frameBytes: 1_000, depth: 1 },
+  briskLoad,
+  { name: '16 kB, depth 8', frameBytes: 16_000, depth: 8 },
+  { name: '500 kB, depth 4', frameBytes: 500_000, depth: 4 },
 ]
 
 export interface Figures {

@@ -1,6 +1,6 @@
 // npm run bench [-- --quick | --no-broker] [-- --save]: how fast and how dear the proxy is, beside no proxy and Toxiproxy.
 import { mkdir, writeFile } from 'node:fs/promises'
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { packageRoot, packageVersion } from '../gauntlet/entry.ts'
@@ -13,8 +13,8 @@ import { type IdleMemory, measureIdleConnections } from './idle-connections.ts'
 import { brokerLines, loadCostLines, megabytes, missedLines, tableLines } from './report.ts'
 import { type Pace, playRounds, writeMessages } from './rounds.ts'
 
-const thorough: Pace = { rounds: 5, moments: 5, warmMs: 100, measureMs: 400, settleMs: 4_000 }
-const quick: Pace = { rounds: 3, moments: 2, warmMs: 50, measureMs: 200, settleMs: 1_500 }
+const thorough: Pace = { rounds: 5, moments: 5, warmMs: 100, measureMs: 400, settleCpuMs: 3_000 }
+const quick: Pace = { rounds: 3, moments: 2, warmMs: 50, measureMs: 200, settleCpuMs: 1_500 }
 
 const { values: options } = parseArgs({
   options: {
@@ -24,6 +24,9 @@ const { values: options } = parseArgs({
   },
 })
 
+/** Runnable processes per core before we start, from which on others are measured along with us. */
+const busyLoadPerCore = 0.3
+
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 const progress = (line: string): void => void process.stderr.write(`${line}\n`)
 
@@ -31,6 +34,7 @@ async function save(
   rounds: readonly Round[],
   memory: IdleMemory,
   broker: readonly BrokerFigures[],
+  loadBefore: number,
 ): Promise<string> {
   const at = new Date().toISOString()
   const folder = join(packageRoot(), 'bench', 'results')
@@ -49,7 +53,7 @@ async function save(
       ]),
     ),
   }))
-  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, loadBefore }
   const text = { at, version: packageVersion(), machine, toxiproxyVersion, results, memory, broker }
   await writeFile(file, `${JSON.stringify(text, undefined, 2)}\n`)
   return file
@@ -60,6 +64,11 @@ async function bench(): Promise<void> {
     throw new Error('the bench reads CPU time from /proc, so it runs on Linux only')
   }
   const pace = options.quick ? quick : thorough
+  const [loadBefore = 0] = loadavg()
+  const load = `load ${loadBefore.toFixed(1)} on ${cpus().length} cores`
+  if (loadBefore > busyLoadPerCore * cpus().length) {
+    print(`The machine is busy with other things (${load}): trust CPU per request more than speed.`)
+  }
   const programs = await buildGoPrograms(progress)
   const messages = await writeMessages()
   const generator = await startGenerator()
@@ -82,7 +91,7 @@ async function bench(): Promise<void> {
     const missed = missedLines(rounds, memory)
     print(missed.length === 0 ? 'Every bar is met.' : `Bars missed (${missed.length}):`)
     for (const line of missed) print(`  ${line}`)
-    if (options.save) print(`written to ${await save(rounds, memory, broker)}`)
+    if (options.save) print(`written to ${await save(rounds, memory, broker, loadBefore)}`)
   } finally {
     await generator.stop()
     await messages.remove()

@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { entryFile } from '../gauntlet/entry.ts'
 import type { LoadResult } from './commands.ts'
-import { type Figures, type Load, loads, median, type Round, type Way } from './figures.ts'
+import {
+  briskLoad,
+  type Figures,
+  type Load,
+  loads,
+  median,
+  type Round,
+  type Way,
+} from './figures.ts'
 import type { Generator } from './generator-client.ts'
 import type { GoPrograms } from './go-programs.ts'
 import { cpuSeconds, type MeasuredProcess, startListening } from './measured-process.ts'
@@ -18,9 +26,13 @@ export interface Pace {
   /** Each moment begins with so long without being measured. */
   warmMs: number
   measureMs: number
-  /** Before all that, every way is under load for so long: programs compile what is hot while they run. */
-  settleMs: number
+  /** Before all that, every way is under load until its program has run for so long: it compiles what is hot. */
+  settleCpuMs: number
 }
+
+/** A busy machine gives little CPU time; after so long it must do. */
+const settleLimitMs = 20_000
+const settleStepMs = 500
 
 const bytesPerGb = 1e9
 const usPerSecond = 1e6
@@ -166,11 +178,14 @@ export async function playRounds(
       await through(rules, startOurProxy(peer.port, rules))
     }
     say('warming up')
-    const settling: Pace = { ...pace, measureMs: pace.settleMs }
-    for (const load of loads.filter(({ isBrisk }) => isBrisk)) {
-      for (const way of ways) {
-        await measureMoment({ generator, peer, messages }, way, load, settling)
-      }
+    for (const way of ways) {
+      const settling: Pace = { ...pace, measureMs: settleStepMs }
+      const begunAtMs = performance.now()
+      const settled = (): boolean =>
+        performance.now() - begunAtMs > settleLimitMs ||
+        cpuSeconds(way.proxy?.pid ?? peer.pid) * 1_000 > pace.settleCpuMs
+      do await measureMoment({ generator, peer, messages }, way, briskLoad, settling)
+      while (!settled())
     }
     const rounds: Round[] = []
     for (let number = 1; number <= pace.rounds; number++) {
