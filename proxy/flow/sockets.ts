@@ -94,6 +94,7 @@ function legOver(make: (onread: net.OnReadOpts) => net.Socket): { leg: Leg; sock
   let failure: string | undefined
   let isOpen = true
   let retired = false
+  let paused = false
   const socket = make(createReader((chunk) => (retired ? true : events?.bytes(chunk))))
   socket.setNoDelay(true)
   socket.on('data', (chunk: Buffer) => void (retired || events?.bytes(chunk)))
@@ -132,8 +133,15 @@ function legOver(make: (onread: net.OnReadOpts) => net.Socket): { leg: Leg; sock
       return socket.write(bytes) || socket.writableLength === 0
     },
     flushed: () => socket.writableLength === 0,
-    pause: () => void socket.pause(),
-    resume: () => void socket.resume(),
+    // Each resume of a socket that still dials leaves a listener on it, so one that changes nothing is none.
+    pause() {
+      if (!paused) socket.pause()
+      paused = true
+    },
+    resume() {
+      if (paused) socket.resume()
+      paused = false
+    },
     end: () => void socket.end(),
     close(how) {
       if (!isOpen) return

@@ -2,8 +2,8 @@
 // and delivered later, whatever became of the client; its answer is recorded and thrown away.
 import Type from 'typebox'
 import { defineKind, needsMessageTrigger, needsRequestTrigger } from '../fault.ts'
+import { holdLimitDefaultMs, UntilSchema, untilOf } from '../until.ts'
 import { Duration, durationMs } from '../vocabulary.ts'
-import { holdLimitDefaultMs, UntilSchema, untilOf } from './hold.ts'
 
 const params = Type.Object(
   {

@@ -1,18 +1,9 @@
 // One message waits, and what follows it on its connection; other connections go on. A request still held
 // when its client closes is discarded, and the firing says so.
 import Type from 'typebox'
-import { defineKind, needsMessageTrigger, needsRequestTrigger, type Until } from '../fault.ts'
-import { MessageTrigger } from '../trigger-schema.ts'
+import { defineKind, needsMessageTrigger, needsRequestTrigger } from '../fault.ts'
+import { holdLimitDefaultMs, UntilSchema, untilOf } from '../until.ts'
 import { Duration, durationMs } from '../vocabulary.ts'
-
-/** A message is never held for longer than this unless the plan says so. */
-export const holdLimitDefaultMs = 60_000
-
-export const UntilSchema = Type.Union([Type.Enum(['client-gave-up', 'released']), MessageTrigger])
-
-export function untilOf(given: Type.Static<typeof UntilSchema>): Until {
-  return typeof given === 'string' ? given : { trigger: given }
-}
 
 const params = Type.Object(
   {
