@@ -17,6 +17,9 @@ export interface Guard {
 /** The proxy standing still for longer is a fault that nobody planned. */
 export const stallMsMax = 1_000
 
+/** An effect that lasted no longer than this was one act, not a window. */
+const instantMsMax = 50
+
 /** Sentences of one guard; more are counted. */
 const sentencesMax = 5
 
@@ -158,6 +161,8 @@ function messageInWindow({ timeline, lastAtMs }: History): string[] {
       .filter(({ exchange, appliedAtMs, healedAtMs }) => {
         // A firing that a message set off has its message.
         if (exchange !== undefined || appliedAtMs === undefined) return false
+        // An eviction is over at once: there is no window to cross, and the broker's answer proves it.
+        if (healedAtMs !== undefined && healedAtMs - appliedAtMs < instantMsMax) return false
         return !crossed(appliedAtMs, healedAtMs ?? lastAtMs)
       })
       .map(({ number }) => `no message crossed the window of fault ${name} (firing ${number})`),

@@ -94,6 +94,15 @@ describe('the guards', () => {
     expect(said(plus(...timed, { ...crossing, atMs: 2_950 }))).toEqual({})
   })
 
+  it('has no window to ask about where an effect was over at once', () => {
+    // An eviction by the clock: no message passed in the millisecond that it took, and none had to.
+    const evicted: HistoryLine[] = [
+      fault('applied', { firedAtMs: 2_300, appliedAtMs: 2_340 }, 'evicted'),
+      fault('healed', { firedAtMs: 2_300, appliedAtMs: 2_340, healedAtMs: 2_341 }, 'evicted'),
+    ]
+    expect(said(plus(...evicted))).toEqual({})
+  })
+
   it('an instance that committed nothing before the first fault, or after the last heal', () => {
     const early = fault('fired', { number: 2, firedAtMs: 900, exchange: send(1).exchange })
     expect(said(plus(early))).toEqual({
