@@ -157,6 +157,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
   let deaf = false
   let torn = false
   let lingering = false
+  /** The client is gone, and the broker has been told. */
+  let isEnding = false
   /** A detached request is still to be delivered. */
   let detained = false
   let stalled = setup.stalled
@@ -281,7 +283,9 @@ export function openConnection(setup: ConnectionSetup): Connection {
   /** Nobody is there to hear the rest: the broker ends its side when it has read ours, or is not waited for. */
   function endBroker(): void {
     broker?.end()
-    if (clientGone) after(lingerLimitMs, () => closeBoth('reset', 'the broker did not close'))
+    if (!clientGone || isEnding) return
+    isEnding = true
+    after(lingerLimitMs, () => closeBoth('reset', 'the broker did not close'))
   }
   /** A bug, or a frame that nobody foresaw: this connection ends, the others go on. */
   function fail(cause: unknown): void {
@@ -658,15 +662,11 @@ export function openConnection(setup: ConnectionSetup): Connection {
       if (closed) return
       if (broker === undefined) {
         if (direction !== undefined) return
-        if (clientGone) {
-          // Its connection was never really made, so nothing of it may arrive.
-          finish('the client left before the partition ended')
-          return
-        }
         dialBroker()
       }
-      if (direction?.toBroker !== true) freeToBroker()
+      // Answers first: a kept request may be answered by us, behind those that were kept.
       if (direction?.toClient !== true) freeToClient()
+      if (direction?.toBroker !== true && !closed) freeToBroker()
     },
     cut(how, cause) {
       closeBoth(how, cause)
@@ -691,8 +691,9 @@ export function openConnection(setup: ConnectionSetup): Connection {
       clientEnded = true
       if (up.waiting() || down.waiting()) pipeline.clientLeft(connection)
       if (closed) return
-      if (stalled?.toBroker === true) return
-      if (up.waiting()) return
+      // What is kept back may still arrive, as long as there is somebody to get it.
+      const isKept = stalled?.toBroker === true || up.waiting()
+      if (isKept && broker?.open === true) return
       if (failure !== undefined || broker === undefined || !broker.open || brokerEnded) {
         broker?.close('fin')
         finish(failure === undefined ? 'the client closed' : `client: ${failure}`)
