@@ -567,7 +567,11 @@ describe('brokers as processes', () => {
     const other = (await proxy.event('fault-answered')).firing.brokerAnswer
     expect(other).toMatch(/^broker \d coordinates after \d+ ms$/)
     expect(other).not.toMatch(`broker ${node} `)
-    expect(await grounds.values(place)).toEqual(values.flatMap((value) => [value, '<commit>']))
+    // The coordinator that took over may write a marker again that the dead one had written.
+    const once = (await grounds.values(place)).filter(
+      (value, index, all) => value !== '<commit>' || all[index - 1] !== '<commit>',
+    )
+    expect(once).toEqual(values.flatMap((value) => [value, '<commit>']))
     // Its answer was never told: the outcome became known by a retry.
     const third = proxy.events.find(
       (event) => event.type === 'transaction' && event.transaction === 3 && event.phase === 'ended',
