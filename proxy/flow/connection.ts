@@ -662,6 +662,11 @@ export function openConnection(setup: ConnectionSetup): Connection {
       if (closed) return
       if (broker === undefined) {
         if (direction !== undefined) return
+        if (clientEnded) {
+          // Its connection was never really made, so nothing of it may arrive.
+          closeBoth('fin', 'the client left before the partition ended')
+          return
+        }
         dialBroker()
       }
       // Answers first: a kept request may be answered by us, behind those that were kept.

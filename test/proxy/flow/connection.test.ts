@@ -34,6 +34,7 @@ let connections: Connection[]
 let closed: Array<{ cause: string; unanswered: number[] }>
 let failures: string[]
 let clientLeft: number
+let repliesShown: number
 let log: string[]
 let stalled: { toBroker: boolean; toClient: boolean } | undefined
 let closedListeners: Array<() => void>
@@ -54,6 +55,7 @@ const pipeline: Pipeline = {
   requestSeen: () => true,
   replyMode: () => script.mode,
   reply(_c, exchange, frame) {
+    repliesShown += 1
     const about = exchange.about as Effect | undefined
     about?.answered(frame.subarray(4))
     return script.replies.get(exchange.correlationId) ?? { do: 'pass', isFree: true }
@@ -76,6 +78,7 @@ beforeEach(async () => {
   closed = []
   failures = []
   clientLeft = 0
+  repliesShown = 0
   log = []
   stalled = undefined
   closedListeners = []
@@ -128,6 +131,14 @@ async function pair(): Promise<{ client: Peer; server: Peer }> {
   const server = await broker.next()
   return { client, server }
 }
+
+/** A verdict that cannot be read. */
+function thrower(): never {
+  throw new Error('unreadable')
+}
+
+/** Whether an answer has been shown to the pipeline. */
+const waitingReplies = (): boolean => repliesShown > 0
 
 const whenClosed = (): Promise<void> =>
   new Promise((resolve) => {
@@ -480,5 +491,109 @@ describe('windows over a connection', () => {
     client.send(requestFrame(1))
     while (!connection.torn) await new Promise((resolve) => setImmediate(resolve))
     expect(server.received().length).toBe(0)
+  })
+
+  // Kept requests were freed first: one that we answer ourselves overtook an answer that was kept.
+  it('frees kept answers before kept requests', async () => {
+    script.mode = gather
+    const { client, server } = await pair()
+    const gate = createGate<ReplyVerdict>()
+    script.replies.set(1, { do: 'wait', gate })
+    script.requests.set(2, { do: 'answer', frame: replyFrame(2, Buffer.from('made')) })
+    client.send(requestFrame(1))
+    await server.bytes(14)
+    server.send(replyFrame(1))
+    while (!waitingReplies()) await new Promise((resolve) => setImmediate(resolve))
+    connections[0]?.stall({ toBroker: true, toClient: true })
+    gate.open({ do: 'pass' })
+    client.send(requestFrame(2))
+    const other = await pair()
+    other.client.send(requestFrame(9))
+    await other.server.bytes(14)
+    connections[0]?.stall(undefined)
+    const expected = Buffer.concat([replyFrame(1), replyFrame(2, Buffer.from('made'))])
+    expect(await client.bytes(expected.length)).toEqual(expected)
+  })
+
+  // One that ended while the next partition began stayed for ever, with nobody on either side.
+  it('ends when both sides have left, partition or not', async () => {
+    const { client, server } = await pair()
+    client.socket.end()
+    await server.gone
+    connections[0]?.stall({ toBroker: true, toClient: true })
+    server.socket.end()
+    await new Promise((resolve) => server.socket.once('close', resolve))
+    const other = await pair()
+    other.client.send(requestFrame(9))
+    await other.server.bytes(14)
+    connections[0]?.stall(undefined)
+    // The next one begins before the goodbye has reached the client.
+    connections[0]?.stall({ toBroker: true, toClient: true })
+    await whenClosed()
+    expect(connections[0]?.open).toBe(false)
+  })
+
+  it.each(['end', 'resetAndDestroy'] as const)(
+    'delivers nothing of a connection that was never made (client: %s)',
+    async (leave) => {
+      stalled = { toBroker: true, toClient: true }
+      const client = await connect(proxy.address.port)
+      client.send(requestFrame(1))
+      while (connections.length === 0) await new Promise((resolve) => setImmediate(resolve))
+      client.socket[leave]()
+      stalled = undefined
+      const other = await pair()
+      connections[0]?.stall(undefined)
+      await whenClosed()
+      // The only connection that the broker ever got.
+      expect(other.server.received().length).toBe(0)
+      const last = await pair()
+      last.client.send(requestFrame(9))
+      expect(await last.server.bytes(14)).toEqual(requestFrame(9))
+    },
+  )
+
+  it('frees one direction and keeps the other', async () => {
+    const { client, server } = await pair()
+    connections[0]?.stall({ toBroker: true, toClient: true })
+    client.send(requestFrame(1))
+    connections[0]?.stall({ toBroker: false, toClient: true })
+    expect(await server.bytes(14)).toEqual(requestFrame(1))
+    server.send(replyFrame(1))
+    const other = await pair()
+    other.client.send(requestFrame(9))
+    await other.server.bytes(14)
+    expect(client.received().length).toBe(0)
+    connections[0]?.stall(undefined)
+    expect(await client.bytes(8)).toEqual(replyFrame(1))
+  })
+})
+
+describe('what nobody foresaw', () => {
+  // One broken frame took the whole proxy down.
+  it('ends its own connection with an error, and no other', async () => {
+    script.mode = gather
+    const { client } = await pair()
+    const other = await pair()
+    script.requests.set(13, new Proxy({} as RequestVerdict, { get: thrower }))
+    client.send(requestFrame(13))
+    await client.gone
+    expect(failures).toEqual(['connection-failed'])
+    other.client.send(requestFrame(1))
+    expect(await other.server.bytes(14)).toEqual(requestFrame(1))
+  })
+
+  it('looks at nothing behind a request that was swallowed', async () => {
+    script.mode = gather
+    const { client, server } = await pair()
+    script.requests.set(1, { do: 'swallow', effect: effect('drop') })
+    script.requests.set(2, { do: 'answer', frame: replyFrame(2), effect: effect('never') })
+    client.send(Buffer.concat([requestFrame(1), requestFrame(2)]))
+    while (log.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    client.socket.destroy()
+    await server.gone
+    expect(log).toEqual(['drop applied: request swallowed, connection mute'])
+    await whenClosed()
+    expect(closed[0]?.unanswered).toEqual([])
   })
 })
