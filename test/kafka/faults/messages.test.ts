@@ -590,7 +590,7 @@ describe('detach', () => {
     expect(await outcome(produce(await proxy.through(1), place, ['late']))).toBe('closed')
     await proxy.engine.healAll()
     expect(proxy.firing()).toMatchObject({ discarded: true })
-    expect(proxy.engine.openConnections()).toBe(0)
+    await vi.waitFor(() => expect(proxy.engine.openConnections()).toBe(0), { timeout: 10_000 })
     expect(await grounds.values(place)).toEqual([])
     await passes()
   })
