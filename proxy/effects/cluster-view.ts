@@ -10,9 +10,13 @@ import type { Message } from '../protocol/codec.ts'
 const metadataKey = 3
 const groupKeyType = 0
 const transactionKeyType = 1
+/** The member epoch that says goodbye for good. */
+const leavingEpoch = -1
 
 export interface GroupMember {
   memberId: string
+  /** How its group is led: by JoinGroup, or by heartbeats alone (KIP-848). */
+  protocol: 'classic' | 'consumer'
   clientId: string
   groupInstanceId: string | null
 }
@@ -23,11 +27,22 @@ export interface ClusterView {
   leaderOf(topic: string, partition: number): Promise<number | undefined>
   controller(): Promise<number | undefined>
   members(group: string): Promise<GroupMember[]>
-  /** LeaveGroup in a member's name; the broker's error code. */
+  /** Leaves the group in a member's name; the broker's error code. */
   evict(group: string, member: GroupMember): Promise<number>
   refresh(): Promise<void>
   /** The nodes that a selector means now. */
   resolve(selector: BrokerSelector): Promise<number[]>
+}
+
+function memberOf(
+  member: Message,
+  staticId: Message[string] | undefined,
+): Omit<GroupMember, 'protocol'> {
+  return {
+    memberId: member.memberId as string,
+    clientId: member.clientId as string,
+    groupInstanceId: (staticId as string | null | undefined) ?? null,
+  }
 }
 
 export function createClusterView(
@@ -116,16 +131,35 @@ export function createClusterView(
     controller,
     async members(group) {
       const client = await atCoordinator(group)
+      // A group of the newer protocol is asked for in its own way first: the older question calls it dead.
+      const newer = client.versions.has('ConsumerGroupDescribe')
+        ? await client.request('ConsumerGroupDescribe', { groupIds: [group] })
+        : undefined
+      const [consumer] = (newer?.groups ?? []) as Message[]
+      if (consumer?.errorCode === 0) {
+        return ((consumer.members ?? []) as Message[]).map((member) => ({
+          ...memberOf(member, member.instanceId),
+          protocol: 'consumer' as const,
+        }))
+      }
       const reply = await client.request('DescribeGroups', { groups: [group] })
       const [described] = reply.groups as Message[]
       return ((described?.members ?? []) as Message[]).map((member) => ({
-        memberId: member.memberId as string,
-        clientId: member.clientId as string,
-        groupInstanceId: (member.groupInstanceId as string | null) ?? null,
+        ...memberOf(member, member.groupInstanceId),
+        protocol: 'classic' as const,
       }))
     },
     async evict(group, member) {
       const client = await atCoordinator(group)
+      if (member.protocol === 'consumer') {
+        const reply = await client.request('ConsumerGroupHeartbeat', {
+          groupId: group,
+          memberId: member.memberId,
+          instanceId: member.groupInstanceId,
+          memberEpoch: leavingEpoch,
+        })
+        return reply.errorCode as number
+      }
       const reply = await client.request('LeaveGroup', {
         groupId: group,
         members: [{ memberId: member.memberId, groupInstanceId: member.groupInstanceId }],

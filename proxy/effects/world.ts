@@ -255,14 +255,17 @@ export function createWorld(parts: {
     const { node } = meant
     const ids = new Set(meant.transactionalIds)
     const groups = new Set(meant.groups)
-    const instances = new Set<string | undefined>(
-      cause === undefined
-        ? tracker
-            .transactions()
-            .filter((view) => ids.has(view.transactionalId))
-            .map((view) => view.instance)
-        : [cause.connection.instance],
-    )
+    const instances = new Set<string | undefined>([
+      ...tracker
+        .transactions()
+        .filter((view) => ids.has(view.transactionalId))
+        .map((view) => view.instance),
+      ...tracker
+        .groups()
+        .filter((view) => groups.has(view.group))
+        .flatMap((view) => view.members.map((member) => member.instance)),
+      ...(cause === undefined ? [] : [cause.connection.instance]),
+    ])
     const concernsIds = (view: MessageView): boolean => {
       const subject = view.subject()
       return (
@@ -285,7 +288,7 @@ export function createWorld(parts: {
     )
     if (count > 0) {
       report.applied(
-        `closed ${count} connections to coordinator ${node}; Produce and Fetch to it still pass`,
+        `closed ${count} connections to coordinator ${node}; Produce and Fetch to it still pass, and what brokers tell it (V2: the partitions of a transaction)`,
       )
     }
     return async () => rules.claim(report.rule, [], undefined)
@@ -419,7 +422,7 @@ export function createWorld(parts: {
       if (member === undefined) throw new Error(`group ${name} has no members to evict`)
       const code = await cluster.evict(name, member)
       report.answered(errorNameOf(code))
-      if (code !== 0) throw new Error(`LeaveGroup for ${member.memberId}: ${errorNameOf(code)}`)
+      if (code !== 0) throw new Error(`leaving for ${member.memberId}: ${errorNameOf(code)}`)
       report.applied(`evicted ${member.memberId} from group ${name}`)
       return nothingToHeal
     }
