@@ -154,7 +154,7 @@ export function createWalker(hooks: WalkerHooks): Walker {
         return
       }
       const frameBytes = chunk.readInt32BE(at) + sizeBytes
-      if (frameBytes < hooks.headerBytes || frameBytes > frameBytesMax) {
+      if (frameBytes < hooks.headerBytes || frameBytes - sizeBytes > frameBytesMax) {
         flush()
         hooks.broken(`a frame claims ${frameBytes - sizeBytes} bytes`)
         return

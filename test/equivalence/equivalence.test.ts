@@ -398,6 +398,32 @@ describe('size and number', () => {
     socket.destroy()
   }, 60_000)
 
+  it('acks=0 is not answered, and what follows it is', async () => {
+    const topic = await grounds.topic()
+    const socket = await rawSocket(1)
+    const records = writeBatch({ records: [{ value: 'unanswered' }] })
+    const produced = encodeRequest(0, 11, {
+      transactionalId: null,
+      acks: 0,
+      timeoutMs: 1_000,
+      topicData: [{ name: topic, partitionData: [{ index: 0, records }] }],
+    })
+    const metadata = encodeRequest(3, 12, { topics: [] })
+    const head = { apiVersion: 12, clientId: 'acks' }
+    for (let n = 0; n < 10; n += 2) {
+      socket.write(
+        requestFrame({ apiKey: 0, apiVersion: 11, correlationId: n, clientId: 'acks' }, produced),
+      )
+      socket.write(requestFrame({ ...head, apiKey: 3, correlationId: n + 1 }, metadata))
+    }
+    const answers = await readFrames(socket, 5)
+    expect(answers.map((answer) => answer.readInt32BE(4))).toEqual([1, 3, 5, 7, 9])
+    socket.destroy()
+    await expect
+      .poll(() => grounds.values({ topic, partition: 0 }))
+      .toEqual(Array.from({ length: 5 }, () => 'unanswered'))
+  })
+
   it('a record of 30 MB gets through both ways, byte for byte', async () => {
     const topic = await grounds.topic()
     const place = { topic, partition: 0 }

@@ -242,6 +242,43 @@ describe('a detached request', () => {
   })
 })
 
+describe('a drop that is unrealistic', () => {
+  it('of a request takes that one alone; its answer is missing and the next is there', async () => {
+    arm({
+      when: { request: 'ListGroups', nth: 2 },
+      inject: { drop: { side: 'request', unrealistic: true } },
+    })
+    const client = await connect(port)
+    client.send(Buffer.concat([listGroups(1), produceFrame(2, -1), listGroups(3), listGroups(4)]))
+    const ids: number[] = []
+    await expect
+      .poll(() => {
+        const bytes = client.received()
+        ids.length = 0
+        for (let at = 0; at + 8 <= bytes.length; at += 4 + bytes.readInt32BE(at)) {
+          ids.push(bytes.readInt32BE(at + 4))
+        }
+        return ids.length
+      })
+      .toBe(3)
+    expect(ids).toEqual([1, 2, 4])
+    expect(counts()).toEqual([3, 1, 1, 1])
+  })
+
+  it('of a reply takes that one alone, and the broker has seen its request', async () => {
+    answerProduce()
+    arm({
+      when: { request: 'Produce' },
+      inject: { drop: { side: 'reply', unrealistic: true } },
+    })
+    const client = await connect(port)
+    client.send(Buffer.concat([produceFrame(1, -1), listGroups(2)]))
+    expect(await nextId(client)).toBe(2)
+    expect(broker.received.map(({ api }) => api)).toContain('Produce')
+    expect(sends()).toEqual([{ told: 'unknown', brokerError: 'NONE', late: undefined }])
+  })
+})
+
 describe('two faults on one exchange', () => {
   // The second took the reply, and the first was never applied.
   it('the reply belongs to the fault that took the request', async () => {

@@ -11,6 +11,7 @@ import {
 import { createGate } from '../../../proxy/flow/gate.ts'
 import { dial, type Leg, type Listener, listen } from '../../../proxy/flow/sockets.ts'
 import { type FrameMode, gather, stream, tee } from '../../../proxy/flow/walker.ts'
+import { frameBytesMax } from '../../../proxy/protocol/frame.ts'
 import {
   connect,
   type Peer,
@@ -225,6 +226,22 @@ describe('a connection that nobody hurts', () => {
     accepts = false
     expect(fromClient?.(requestFrame(3))).toBe(true)
   })
+
+  // The limit is of what the size says, which does not count itself: as brokers reckon it.
+  it.each(['stream', 'gather'] as const)(
+    'passes the largest frame there is (%s), and refuses one byte more',
+    async (way) => {
+      script.mode = way === 'stream' ? stream : gather
+      const { client, server } = await pair()
+      const largest = requestFrame(1, Buffer.alloc(frameBytesMax - 10, 7))
+      expect(largest.readInt32BE(0)).toBe(frameBytesMax)
+      client.send(largest)
+      expect((await server.bytes(largest.length)).equals(largest)).toBe(true)
+      client.send(requestFrame(2, Buffer.alloc(frameBytesMax - 9)).subarray(0, 100))
+      await client.gone
+      expect(failures).toEqual(['broken-request'])
+    },
+  )
 
   it('expects no answer to acks=0', async () => {
     const { client, server } = await pair()
