@@ -382,6 +382,44 @@ describe('without a message', () => {
   })
 })
 
+describe('which brokers', () => {
+  it('each selector is resolved by asking the cluster when the fault fires', async () => {
+    const { admin } = grounds
+    const [id, group] = [`selected-${topic}`, `selected-group-${topic}`]
+    const any = await proxy.through(1)
+    const coordinator = (await findCoordinator(any, 'transaction', id)).node
+    const groupCoordinator = (await findCoordinator(any, 'group', group)).node
+    const controller = await admin.controllerOf()
+    const single = await grounds.topic([2])
+    const expected: Array<[NonNullable<FaultSpec['on']>['brokers'], number[]]> = [
+      [3, [3]],
+      ['all', [1, 2, 3]],
+      ['controller', [controller ?? 0]],
+      [{ 'leader-of': topic }, [1, 2, 3]],
+      [{ 'leader-of': single }, [2]],
+      [{ 'leader-of': `${topic}-2` }, [3]],
+      [{ 'coordinator-of': id }, [coordinator]],
+      [{ 'coordinator-of': `group ${group}` }, [groupCoordinator]],
+      [{ not: 2 }, [1, 3]],
+      [{ not: { 'coordinator-of': id } }, [1, 2, 3].filter((node) => node !== coordinator)],
+    ]
+    for (const [at, [brokers]] of expected.entries()) {
+      if (brokers === undefined) throw new Error('a selector')
+      proxy.arm({
+        name: `s${at}`,
+        when: { manual: true },
+        inject: { delay: { by: '1ms' } },
+        on: { brokers },
+      })
+      await proxy.engine.fire(`s${at}`)
+    }
+    expect(expected.map((_, at) => proxy.firing(`s${at}`).targets)).toEqual(
+      expected.map(([, nodes]) => nodes.map((node) => `broker ${node}`)),
+    )
+    expect(proxy.errors()).toEqual([])
+  })
+})
+
 describe('a firing whose effect never came', () => {
   // Its connection was gone before the reply: the rule must not stay active for ever.
   it('is over with its connection, and counts as not applied', async () => {
