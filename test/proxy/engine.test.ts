@@ -9,16 +9,24 @@ import { requestFrame } from '../../proxy/protocol/frame.ts'
 import { writeBatch } from '../../proxy/protocol/record-batch.ts'
 import { systemRuntime } from '../../proxy/runtime.ts'
 import { type FakeBroker, startFakeBroker } from './fake-broker.ts'
-import { connect, type Peer } from './flow/loopback.ts'
+import { connect as connectTo, type Peer } from './flow/loopback.ts'
 
 let broker: FakeBroker
 let engine: Engine
 let events: ProxyEvent[]
 let port: number
+let clients: Peer[]
+
+async function connect(to: number): Promise<Peer> {
+  const client = await connectTo(to)
+  clients.push(client)
+  return client
+}
 
 beforeEach(async () => {
   broker = await startFakeBroker(1)
   events = []
+  clients = []
   engine = createEngine(
     {
       bootstrap: [broker.address],
@@ -35,6 +43,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
+  for (const { socket } of clients) socket.destroy()
   await engine.healAll()
   await engine.stop()
   await broker.close()
