@@ -19,6 +19,12 @@ import { createLinks } from './flow/links.ts'
 import { createPipeline, type TakenRequest } from './flow/pipeline.ts'
 import type { SocketAddress } from './flow/sockets.ts'
 import { createTopicNames } from './flow/topic-names.ts'
+import {
+  type BrokerView,
+  type ConnectionView,
+  connectionView,
+  type DoorView,
+} from './flow/views.ts'
 import { createWindows } from './flow/windows.ts'
 import type { Runtime } from './runtime.ts'
 import type { GroupView } from './transactions/groups.ts'
@@ -67,6 +73,13 @@ export interface Engine {
     target: SocketAddress,
   ): Promise<SocketAddress>
   openConnections(): number
+  /** Stops listening for an instance; false when it has no door. */
+  closeDoor(instance: string | undefined): Promise<boolean>
+  doors(): DoorView[]
+  brokers(): BrokerView[]
+  connections(): ConnectionView[]
+  /** Closes one connection with a reset; false when there is none of that id. */
+  cutConnection(id: number): boolean
   stop(): Promise<void>
 }
 
@@ -449,6 +462,38 @@ export function createEngine(
     },
     openPlane: links.openPlane,
     openConnections: () => live.size,
+    async closeDoor(instance) {
+      const door = links.door(instance)
+      await door?.close()
+      return door !== undefined
+    },
+    doors: () =>
+      links.doors().map((door) => ({
+        ...(door.instance === undefined ? {} : { instance: door.instance }),
+        bootstrap: door.bootstrap,
+        ports: door.ports(),
+      })),
+    brokers: () =>
+      brokers.nodes().map((node) => {
+        const own = [...live].filter((connection) => connection.node === node)
+        const address = brokers.address(node)
+        return {
+          node,
+          ...(address === undefined ? {} : { address }),
+          connections: own.length,
+          hurtConnections: own.filter((connection) => connectionView(connection).hurt.length > 0)
+            .length,
+        }
+      }),
+    connections: () => [...live].map(connectionView),
+    cutConnection(id) {
+      for (const connection of live) {
+        if (connection.id !== id) continue
+        connection.cut('reset', 'closed by hand')
+        return true
+      }
+      return false
+    },
     async stop() {
       await links.close()
       brokers.close()

@@ -38,6 +38,11 @@ const methods = [
   'openDoor',
   'openPlane',
   'openConnections',
+  'closeDoor',
+  'doors',
+  'brokers',
+  'connections',
+  'cutConnection',
   'stop',
 ] as const satisfies ReadonlyArray<keyof Engine>
 

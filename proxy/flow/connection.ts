@@ -115,6 +115,8 @@ export interface Connection {
     | undefined
   /** Black hole: bytes are thrown away. */
   block: Direction | undefined
+  /** Some direction of it is cut off now. */
+  readonly stalled: boolean
   /** Partition: bytes are kept in the given directions from now on; those of the others go on. */
   stall(direction: Direction | undefined): void
   /** True once bytes of it were thrown away, so that it cannot live on. */
@@ -656,6 +658,9 @@ export function openConnection(setup: ConnectionSetup): Connection {
     block: undefined,
     get torn() {
       return torn
+    },
+    get stalled() {
+      return stalled !== undefined
     },
     stall(direction) {
       stalled = direction

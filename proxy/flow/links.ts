@@ -36,11 +36,16 @@ export interface ClientDoor {
   addressOf(node: number): SocketAddress | undefined
   /** Opens a port for a broker seen for the first time. */
   ensure(node: number): Promise<SocketAddress>
+  /** Ports per broker, as far as they are open. */
+  ports(): { node: number; address: SocketAddress }[]
+  /** Stops listening and closes the connections that came through it. */
+  close(): Promise<void>
 }
 
 export interface Links {
   openDoor(instance: string | undefined, bootstrapPort: number): Promise<ClientDoor>
   door(instance: string | undefined): ClientDoor | undefined
+  doors(): readonly ClientDoor[]
   /** Puts a broker's inter-broker or controller listener behind a port of ours. */
   openPlane(
     plane: Exclude<Plane, 'client'>,
@@ -63,7 +68,7 @@ export function createLinks(options: {
   live: Set<Connection>
 }): Links {
   const { host, advertisedHost, runtime, brokers, windows, pipeline, emit, live } = options
-  const listeners: Listener[] = []
+  const listeners = new Set<Listener>()
   const doors = new Map<string | undefined, ClientDoor>()
   let lastConnection = 0
   let closing = false
@@ -127,20 +132,35 @@ export function createLinks(options: {
     port: number,
     link: Link,
     target: () => Target | undefined,
+    own?: Set<Listener>,
   ): Promise<SocketAddress> {
     const listener = await listen({ host, port }, (client) => accept(client, link, target))
-    listeners.push(listener)
+    listeners.add(listener)
+    own?.add(listener)
     return { host: advertisedHost, port: listener.address.port }
+  }
+
+  async function closePorts(own: Iterable<Listener>): Promise<void> {
+    await Promise.all(
+      [...own].map(async (listener) => {
+        listeners.delete(listener)
+        await listener.close()
+      }),
+    )
   }
 
   return {
     async openDoor(instance, bootstrapPort) {
       const ports = new Map<number, SocketAddress>()
       const opening = new Map<number, Promise<SocketAddress>>()
+      const own = new Set<Listener>()
       const link: Link = { plane: 'client', node: -1, instance }
       // As a client with a list of brokers would, it goes past one that is out.
-      const bootstrap = await openPort(bootstrapPort, link, () =>
-        brokers.nextBootstrap((node) => windows.welcomes(factsAt(link, node))),
+      const bootstrap = await openPort(
+        bootstrapPort,
+        link,
+        () => brokers.nextBootstrap((node) => windows.welcomes(factsAt(link, node))),
+        own,
       )
       const door: ClientDoor = {
         instance,
@@ -151,15 +171,27 @@ export function createLinks(options: {
           if (started !== undefined) return started
           // A fixed bootstrap port gets its node ports right behind it, so that firewalls can be told.
           const wanted = bootstrapPort === 0 ? 0 : bootstrapPort + node
-          const opened = openPort(wanted, { plane: 'client', node, instance }, () => {
+          const target = (): Target | undefined => {
             const address = brokers.address(node)
             return address === undefined ? undefined : { node, address }
-          }).then((address) => {
+          }
+          const linked: Link = { plane: 'client', node, instance }
+          const opened = openPort(wanted, linked, target, own).then((address) => {
             ports.set(node, address)
             return address
           })
           opening.set(node, opened)
           return opened
+        },
+        ports: () => [...ports].map(([node, address]) => ({ node, address })),
+        async close() {
+          doors.delete(instance)
+          for (const connection of [...live]) {
+            if (connection.plane !== 'client' || connection.instance !== instance) continue
+            connection.cut('fin', 'its door was closed')
+          }
+          await Promise.allSettled(opening.values())
+          await closePorts(own)
         },
       }
       doors.set(instance, door)
@@ -167,13 +199,14 @@ export function createLinks(options: {
       return door
     },
     door: (instance) => doors.get(instance),
+    doors: () => [...doors.values()],
     openPlane: (plane, node, address) =>
       openPort(0, { plane, node, instance: undefined }, () => ({ node, address })),
     connections: () => live,
     async close() {
       closing = true
       for (const connection of [...live]) connection.cut('fin', 'the proxy stops')
-      await Promise.all(listeners.map((listener) => listener.close()))
+      await closePorts(listeners)
     },
   }
 }
