@@ -8,13 +8,18 @@ import { execute, runFolders } from './execute.ts'
 import { type CommandContext, quoted, type RunFlags } from './flags.ts'
 import { refusePlans } from './load-plans.ts'
 
+/** The plan of an earlier run, overrides and all, with the seed that its result names. */
+export function readRunAgain(folder: string): ReturnType<typeof readPlan> {
+  const kept = readRunFolder(folder)
+  return readPlan(kept.plan.text, kept.plan.file, { set: [`seed=${kept.seed}`] })
+}
+
 export async function replayCommand(
   folder: string,
   flags: RunFlags,
   context: CommandContext,
 ): Promise<number> {
-  const kept = readRunFolder(folder)
-  const read = readPlan(kept.plan.text, kept.plan.file, { set: [`seed=${kept.seed}`] })
+  const read = readRunAgain(folder)
   if ('problems' in read) return refusePlans(read.problems, context.output)
   const [outDir] = runFolders([read.plan.name], flags.out)
   if (outDir === undefined) throw new Error('a folder for each run')
