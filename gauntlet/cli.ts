@@ -80,9 +80,16 @@ function commandLine(): Cli {
     .example('  gauntlet cluster down')
     .action((action: string, options: RawOptions) => clusterCommand(action, options, context))
   cli
-    .command('plans', 'List the plans that come with the package, and what each asks')
+    .command(
+      'plans [...words]',
+      'List the library, or a folder or tag of it, and what each plan asks',
+    )
     .option('--json', 'Print them as JSON')
-    .action((options: RawOptions) => plansCommand({ json: options.json === true }, context))
+    .example('  gauntlet plans mistakes')
+    .example('  gauntlet plans smoke')
+    .action((words: string[], options: RawOptions) =>
+      plansCommand(words, { json: options.json === true }, context),
+    )
   cli
     .command('replay <folder>', 'Run again what a run’s folder holds, with its seed')
     .option('--out <folder>', 'Where the run is kept; default: gauntlet-out/PLAN-TIME')

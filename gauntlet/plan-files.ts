@@ -15,13 +15,35 @@ function shippedFolder(): string {
   return join(packageRoot(), 'chaos-plans')
 }
 
-/** Names of the plans that come with the package, in the order of the alphabet. */
-export function shippedPlans(): string[] {
-  return readdirSync(shippedFolder())
-    .filter((file) => file.endsWith(extension))
-    .map((file) => file.slice(0, -extension.length))
-    .sort()
+export interface PlanPlace {
+  /** The file's name without its ending: how a plan is called on the command line. */
+  name: string
+  /** Below the folder that was searched, with `/` between its parts; empty at the top. */
+  folder: string
+  file: string
 }
+
+/** All plans of a folder and of the folders in it: those at the top first, each folder by the alphabet. */
+export function plansIn(root: string, folder = ''): PlanPlace[] {
+  const entries = readdirSync(join(root, folder), { withFileTypes: true })
+  const here = entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith(extension))
+    .map((entry) => entry.name.slice(0, -extension.length))
+    .sort()
+    .map((name) => ({ name, folder, file: join(root, folder, `${name}${extension}`) }))
+  const below = entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()
+    .flatMap((name) => plansIn(root, folder === '' ? name : `${folder}/${name}`))
+  return [...here, ...below]
+}
+
+/** The plans that come with the package. */
+export const shippedPlaces = (): PlanPlace[] => plansIn(shippedFolder())
+
+/** Their names; no two folders hold the same one. */
+export const shippedPlans = (): string[] => shippedPlaces().map(({ name }) => name)
 
 export interface PlanFile {
   /** As problems name it. */
@@ -29,16 +51,22 @@ export interface PlanFile {
   text: string
 }
 
-/** A path first; then the name of a shipped plan. */
+/** A path first; then the name of a shipped plan, whichever folder it lies in, or its path within them. */
 export function readPlanFile(nameOrPath: string): PlanFile {
-  if (existsSync(nameOrPath)) return { file: nameOrPath, text: readText(nameOrPath) }
-  const shipped = shippedPlans()
-  const name = nameOrPath.replace(/\.yaml$/, '')
-  if (shipped.includes(name)) {
-    const file = join(shippedFolder(), `${name}${extension}`)
-    return { file, text: readText(file) }
+  if (existsSync(nameOrPath) && statSync(nameOrPath).isFile()) {
+    return { file: nameOrPath, text: readText(nameOrPath) }
   }
-  const nearest = nearestWord(name, shipped)
+  const shipped = shippedPlaces()
+  const wanted = nameOrPath.replace(/\.yaml$/, '')
+  const found = shipped.find(
+    ({ name, folder }) => name === wanted || (folder !== '' && `${folder}/${name}` === wanted),
+  )
+  if (found !== undefined) return { file: found.file, text: readText(found.file) }
+  if (existsSync(nameOrPath)) return { file: nameOrPath, text: readText(nameOrPath) }
+  const nearest = nearestWord(
+    wanted,
+    shipped.map(({ name }) => name),
+  )
   throw new OperatorError(
     'file-not-found',
     `there is no plan ${nameOrPath}`,

@@ -1,15 +1,24 @@
-// `gauntlet plans`: the plans that come with the package, with the question that each asks.
+// `gauntlet plans [FOLDER|TAG…]`: the plans that come with the package, by folder, with the question of each.
 import { exitCodes } from '../../proxy/errors.ts'
-import { shippedPlans } from '../plan-files.ts'
+import { choosePlans } from '../plan-selection.ts'
 import type { CommandContext } from './flags.ts'
 import { loadPlans, refusePlans } from './load-plans.ts'
 
-export function plansCommand(flags: { json: boolean }, { output }: CommandContext): number {
-  const names = shippedPlans()
-  const loaded = loadPlans(names, { seed: undefined, cluster: undefined, set: [] })
+export function plansCommand(
+  words: readonly string[],
+  flags: { json: boolean },
+  { output }: CommandContext,
+): number {
+  const places = choosePlans(words)
+  const loaded = loadPlans(
+    places.map(({ file }) => file),
+    { seed: undefined, cluster: undefined, set: [] },
+  )
   if ('problems' in loaded) return refusePlans(loaded.problems, output)
-  const entries = loaded.plans.map(({ given, plan }) => ({
-    name: given,
+  const entries = loaded.plans.map(({ plan }, index) => ({
+    name: places[index]?.name ?? plan.name,
+    folder: places[index]?.folder ?? '',
+    tags: plan.tags,
     asks: plan.asks,
     expects: plan.expect.verdict,
     file: plan.file,
@@ -19,9 +28,17 @@ export function plansCommand(flags: { json: boolean }, { output }: CommandContex
     return exitCodes.asExpected
   }
   const { bold, dim } = output.colours
-  for (const { name, asks, expects } of entries) {
-    output.write(`${bold(name)}  ${dim(`expects ${expects}`)}\n  ${asks}\n`)
+  let folder = ''
+  for (const entry of entries) {
+    if (entry.folder !== folder) {
+      folder = entry.folder
+      output.write(`\n${bold(`${folder}/`)}\n`)
+    }
+    const tags = entry.tags.length === 0 ? '' : `, ${entry.tags.join(', ')}`
+    output.write(
+      `${bold(entry.name)}  ${dim(`expects ${entry.expects}${tags}`)}\n  ${entry.asks}\n`,
+    )
   }
-  output.write(`\nRun one: gauntlet run ${names[0]}\n`)
+  output.write(`\nRun one: gauntlet run ${entries[0]?.name}\n`)
   return exitCodes.asExpected
 }

@@ -10,6 +10,7 @@ export function planFlaws(document: PlanDocument): Flaw[] {
     ...contractFlaws(document),
     ...loadFlaws(document),
     ...expectFlaws(document),
+    ...clientFlaws(document),
   ]
 }
 
@@ -91,6 +92,32 @@ function expectFlaws({ expect }: PlanDocument): Flaw[] {
     if (!expect.findings?.includes(kind)) continue
     const message = `"${kind}" is expected to fail the run, so it cannot be allowed as well`
     flaws.push({ path: ['expect', 'allow', index, 'kind'], at: 'value', message })
+  }
+  return flaws
+}
+
+function clientFlaws({ expect, workload }: PlanDocument): Flaw[] {
+  const flaws: Flaw[] = []
+  for (const [client, own] of Object.entries(expect?.clients ?? {})) {
+    const path = ['expect', 'clients', client]
+    if (own.applies === false && (own.verdict !== undefined || own.findings !== undefined)) {
+      const message =
+        '`applies: false` leaves nothing to expect: take `verdict` and `findings` away'
+      flaws.push({ path: [...path, 'applies'], at: 'key', message })
+    } else if (own.applies === undefined && own.verdict === undefined) {
+      const message = `say what is expected of ${client}: \`verdict:\`, or \`applies: false\``
+      flaws.push({ path, at: 'key', message })
+    } else if (own.findings !== undefined && own.verdict !== 'FAIL') {
+      const message = '`findings` belong to `verdict: FAIL`: nothing is found in a PASS'
+      flaws.push({ path: [...path, 'findings'], at: 'key', message })
+    }
+  }
+  // The proxy alone has no workload, whatever the type of a whole plan says.
+  const client = (workload as PlanDocument['workload'] | undefined)?.copier?.client
+  const own = client === undefined ? undefined : expect?.clients?.[client]
+  if (own?.applies === false) {
+    const message = `this plan is not for ${client}: ${own.because}`
+    flaws.push({ path: ['workload', 'copier', 'client'], at: 'value', message })
   }
   return flaws
 }

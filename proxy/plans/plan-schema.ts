@@ -13,6 +13,7 @@ export const recordsMax = 50_000_000
 export const brokersMax = 9
 export const partitionsMax = 1_000
 export const instancesMax = 64
+export const tagsMax = 20
 
 /** What a run can find; the words of `expect.findings` and `expect.allow`. */
 export const findingKinds = [
@@ -247,11 +248,41 @@ const StartWhenSchema = Type.Object(
   closed,
 )
 
+const VerdictWord = Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE'])
+const Findings = Type.Array(Type.Enum([...findingKinds], { title: 'finding' }), { minItems: 1 })
+
+const ClientExpectation = Type.Object(
+  {
+    verdict: Type.Optional(VerdictWord),
+    findings: Type.Optional(Findings),
+    applies: Type.Optional(
+      Type.Literal(false, { description: 'The question cannot be put to this client.' }),
+    ),
+    because: Type.String({
+      minLength: 1,
+      description: 'What this client does otherwise than the others; printed in the table.',
+    }),
+  },
+  closed,
+)
+
 const ExpectSchema = Type.Object(
   {
-    verdict: Type.Optional(Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE'])),
-    findings: Type.Optional(
-      Type.Array(Type.Enum([...findingKinds], { title: 'finding' }), { minItems: 1 }),
+    verdict: Type.Optional(VerdictWord),
+    findings: Type.Optional(Findings),
+    clients: Type.Optional(
+      Type.Object(
+        {
+          java: Type.Optional(ClientExpectation),
+          kafkajs: Type.Optional(ClientExpectation),
+        },
+        {
+          ...closed,
+          minProperties: 1,
+          description:
+            'What the copier owes where it runs on one client library in particular, and why.',
+        },
+      ),
     ),
     drain: Type.Optional(Duration),
     recovery: Type.Optional(Duration),
@@ -304,6 +335,14 @@ export const PlanSchema = Type.Object(
     name: Word,
     asks: Type.Optional(
       Type.String({ minLength: 1, description: 'The question that the plan answers.' }),
+    ),
+    tags: Type.Optional(
+      Type.Array(Word, {
+        maxItems: tagsMax,
+        uniqueItems: true,
+        description:
+          'By which `gauntlet suite` and `gauntlet plans` find it beside its folder: smoke.',
+      }),
     ),
     seed: Type.Optional(
       Type.Integer({

@@ -94,6 +94,8 @@ export interface ExpectPlan {
   verdict: Verdict
   /** Findings that a FAIL must show, all of them. */
   findings: FindingKind[]
+  /** Why the client at hand owes something else than the plan says of all; empty: it does not. */
+  because: string
   drainMs?: number
   recoveryMs?: number
   stallMs?: number
@@ -104,6 +106,8 @@ export interface Plan {
   name: string
   /** The question that the plan answers; empty if it does not say. */
   asks: string
+  /** Words by which several plans are asked for at once. */
+  tags: string[]
   seed: number
   cluster: ClusterPlan
   /** Feature levels that the proxy tells clients, e.g. `transaction.version: 1`. */
@@ -116,6 +120,8 @@ export interface Plan {
   declaredFailures: 'must-be-there' | 'may-be-missing'
   faults: FaultSpec[]
   expect: ExpectPlan
+  /** Client libraries to which the question cannot be put, with the reason. */
+  notFor: Partial<Record<CopierPlan['client'], string>>
   /** Where it was read from. */
   file: string
   /** Its text with all overrides, which read again gives this plan. */
@@ -157,6 +163,7 @@ export function planOf(document: PlanDocument, place: { file: string; text: stri
   return {
     name: document.name,
     asks: document.asks ?? '',
+    tags: document.tags ?? [],
     seed: document.seed ?? seedDefault,
     cluster: clusterOf(document),
     advertise: document.advertise ?? {},
@@ -167,6 +174,7 @@ export function planOf(document: PlanDocument, place: { file: string; text: stri
     declaredFailures: document['declared-failures'] ?? 'must-be-there',
     faults: (document.faults ?? []).map(namedFault),
     expect: expectOf(document),
+    notFor: notForOf(document),
     ...place,
   }
 }
@@ -291,11 +299,23 @@ function contractsOf({ contract }: PlanDocument, outputs: readonly TopicPlan[]):
   )
 }
 
-function expectOf({ expect }: PlanDocument): ExpectPlan {
+function notForOf({ expect }: PlanDocument): Plan['notFor'] {
+  const reasons = Object.entries(expect?.clients ?? {}).flatMap(([client, { applies, because }]) =>
+    applies === false ? [[client, because]] : [],
+  )
+  return Object.fromEntries(reasons) as Plan['notFor']
+}
+
+function expectOf({ expect, workload }: PlanDocument): ExpectPlan {
   const duration = (text: string | undefined) => (text === undefined ? undefined : durationMs(text))
+  const client = workload.copier?.client
+  const own = client === undefined ? undefined : expect?.clients?.[client]
+  // A verdict of its own comes with its own findings: those of the plan belong to the plan's verdict.
+  const { verdict, findings } = own?.verdict === undefined ? (expect ?? {}) : own
   return {
-    verdict: expect?.verdict ?? 'PASS',
-    findings: expect?.findings ?? [],
+    verdict: verdict ?? 'PASS',
+    findings: findings ?? [],
+    because: own?.because ?? '',
     ...given('drainMs', duration(expect?.drain)),
     ...given('recoveryMs', duration(expect?.recovery)),
     ...given('stallMs', duration(expect?.stall)),

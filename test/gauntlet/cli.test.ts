@@ -42,6 +42,7 @@ describe('wrong arguments end with 64 and the nearest right word', () => {
     [['run', 'baseline', '--sed', '4'], 'unknown flag --sed', 'Did you mean --seed?'],
     [['proxy', '--bootstap', 'a:1'], 'unknown flag --bootstap', 'Did you mean --bootstrap?'],
     [['run', 'baselin'], 'there is no plan baselin', 'Did you mean "baseline"?'],
+    [['plans', 'mistaks'], 'there is no folder, tag or plan mistaks', 'Did you mean "mistakes"?'],
     [['cluster', 'upp'], 'unknown cluster action "upp"', 'Did you mean "up"?'],
     [['run'], 'missing required args', 'gauntlet COMMAND --help'],
     [['run', 'baseline', '--seed', 'x'], '--seed x is not a whole number', 'Give one from 0'],
@@ -101,9 +102,7 @@ describe('a wrong plan ends with 65', () => {
 
 describe('what can be asked without starting anything ends with 0', () => {
   it('validates every shipped plan by name, with changes', () => {
-    const { code, out } = gauntlet(
-      ...['validate', ...shippedPlans(), '--set', 'workload.copier.client=kafkajs'],
-    )
+    const { code, out } = gauntlet(...['validate', ...shippedPlans(), '--set', 'load.records=500'])
     expect(out.trim().split('\n')).toHaveLength(shippedPlans().length)
     expect(code).toBe(0)
   })
@@ -113,6 +112,14 @@ describe('what can be asked without starting anything ends with 0', () => {
     for (const name of shippedPlans()) expect(out).toContain(name)
     expect(out).toContain('Does every record arrive exactly once when nothing goes wrong?')
     expect(code).toBe(0)
+  })
+
+  it('lists a folder or a tag', () => {
+    const { code, out } = gauntlet('plans', 'late-messages')
+    expect(out).toContain('late-commit-v2')
+    expect(out).not.toContain('baseline')
+    expect(code).toBe(0)
+    expect(gauntlet('plans', 'smoke').out).toContain('baseline')
   })
 
   it('lists them as JSON', () => {

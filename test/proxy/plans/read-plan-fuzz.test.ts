@@ -6,9 +6,11 @@ import { stringify } from 'yaml'
 import { packageRoot } from '../../../gauntlet/entry.ts'
 import { type ReadResult, readPlan } from '../../../proxy/plans/read-plan.ts'
 
-const shipped = ['late-commit', 'network-partition', 'mistake-read-uncommitted'].map((name) =>
-  readFileSync(join(packageRoot(), 'chaos-plans', `${name}.yaml`), 'utf8'),
-)
+const shipped = [
+  'late-messages/late-commit',
+  'network-partition',
+  'mistakes/mistake-read-uncommitted',
+].map((name) => readFileSync(join(packageRoot(), 'chaos-plans', `${name}.yaml`), 'utf8'))
 
 /** Whatever was read: a plan, or problems that each lie within the text and say something. */
 function expectAnswer(result: ReadResult): void {

@@ -35,6 +35,7 @@ describe('what a plan means', () => {
     expect(planOf(head)).toEqual({
       name: 'trial',
       asks: '',
+      tags: [],
       seed: 1,
       cluster: { kind: 'embedded', version: '4.3.1', brokers: 3, features: {}, config: {} },
       advertise: {},
@@ -55,7 +56,8 @@ describe('what a plan means', () => {
       contracts: { output: 'one-per-input' },
       declaredFailures: 'must-be-there',
       faults: [],
-      expect: { verdict: 'PASS', findings: [], allow: [] },
+      expect: { verdict: 'PASS', findings: [], because: '', allow: [] },
+      notFor: {},
       file: 'trial.yaml',
       text: head,
     })
@@ -93,10 +95,53 @@ expect: { drain: 90s, recovery: 250ms, allow: [{ kind: duplicate, reason: known 
     expect(plan.expect).toEqual({
       verdict: 'PASS',
       findings: [],
+      because: '',
       drainMs: 90_000,
       recoveryMs: 250,
       allow: [{ kind: 'duplicate', reason: 'known' }],
     })
+  })
+
+  it('expects of one client library what the plan says of it, with the reason', () => {
+    const text = `${head}expect:
+  verdict: FAIL
+  findings: [duplicate]
+  clients: { kafkajs: { verdict: PASS, because: it asks again } }
+`
+    expect(planOf(text).expect).toMatchObject({ verdict: 'FAIL', because: '' })
+    const other = planOf(text, { set: ['workload.copier.client=kafkajs'] })
+    expect(other.expect).toMatchObject({ verdict: 'PASS', findings: [], because: 'it asks again' })
+  })
+
+  it('knows to which client its question cannot be put, and refuses to be run with it', () => {
+    const text = `${head}tags: [smoke]
+expect: { clients: { kafkajs: { applies: false, because: it speaks no KIP-848 } } }
+`
+    expect(planOf(text)).toMatchObject({
+      tags: ['smoke'],
+      notFor: { kafkajs: 'it speaks no KIP-848' },
+    })
+    const read = readPlan(text, 'trial.yaml', { set: ['workload.copier.client=kafkajs'] })
+    expect(read).toMatchObject({
+      problems: [{ message: 'this plan is not for kafkajs: it speaks no KIP-848' }],
+    })
+  })
+
+  it('refuses an expectation of one client that says nothing, or two things', () => {
+    const messageOf = (own: string) => {
+      const read = readPlan(`${head}expect: { clients: { kafkajs: ${own} } }`, 'trial.yaml')
+      return 'problems' in read ? read.problems.map(({ message }) => message) : []
+    }
+    expect(messageOf('{ verdict: PASS, because: so }')).toEqual([])
+    expect(messageOf('{ because: so }')).toEqual([
+      'say what is expected of kafkajs: `verdict:`, or `applies: false`',
+    ])
+    expect(messageOf('{ applies: false, verdict: PASS, because: so }')).toEqual([
+      '`applies: false` leaves nothing to expect: take `verdict` and `findings` away',
+    ])
+    expect(messageOf('{ verdict: PASS, findings: [duplicate], because: so }')).toEqual([
+      '`findings` belong to `verdict: FAIL`: nothing is found in a PASS',
+    ])
   })
 
   it('knows topics by their role, and several outputs by their names with a contract each', () => {
