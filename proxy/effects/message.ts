@@ -1,19 +1,19 @@
 // Carries out what a fault does to the one message that set it off: turns the kind's verdict into what the
 // connection shall do now, or at the reply, and makes the answers that no broker gave.
-import type { MessageVerdict, Until } from '../faults/fault.ts'
+import type { MessageVerdict } from '../faults/fault.ts'
 import type { Rule, RuleBook } from '../faults/rules.ts'
 import { isSynthetic } from '../faults/synthetic.ts'
 import { durationMs } from '../faults/vocabulary.ts'
 import type { Connection, Effect, Gate, ReplyVerdict, RequestVerdict } from '../flow/connection.ts'
-import { createGate, type OpenableGate } from '../flow/gate.ts'
-import { errorsIn, type TakenReply, type TakenRequest } from '../flow/pipeline.ts'
-import { decodeResponse, encodeResponse, type Message } from '../protocol/codec.ts'
-import { errorCodeNamed } from '../protocol/error-codes.ts'
-import { responseBodyOffset, responseFrame } from '../protocol/frame.ts'
-import { errorAnswer, errorCodesIn, plainAnswer, setErrors } from '../protocol/synthesize.ts'
+import { createGate } from '../flow/gate.ts'
+import type { TakenReply, TakenRequest } from '../flow/pipeline.ts'
+import type { Message } from '../protocol/codec.ts'
+import { errorAnswer, plainAnswer, setErrors } from '../protocol/synthesize.ts'
 import { copyMessage } from '../protocol/walk.ts'
 import type { Runtime } from '../runtime.ts'
 import type { FiringReport } from './firing-report.ts'
+import { createHeldMessages } from './held-messages.ts'
+import { answerOf, demandError, errorCode, frameOf, inAWord } from './made-answer.ts'
 
 export interface MessageEffects {
   onRequest(verdict: MessageVerdict, report: FiringReport, message: TakenRequest): RequestVerdict
@@ -28,46 +28,6 @@ export interface MessageEffects {
   closed(connection: Connection, cause: string): void
 }
 
-export const errorCode = (name: string): number => {
-  const code = errorCodeNamed(name)
-  if (code === undefined) throw new Error(`error code ${name} was not checked`)
-  return code
-}
-
-/** An answer that names nothing may have no place for an error: then the fault would do nothing. */
-function demandError(apiKey: number, version: number, answer: Message, code: string): void {
-  if (code === 'NONE' || errorCodesIn(apiKey, version, answer).includes(errorCode(code))) return
-  throw new Error(`the answer has no place to say ${code}`)
-}
-
-/** The broker's answer in a word: NONE, or the error names in it. */
-export function answerOf(apiKey: number, version: number, answer: Buffer): string {
-  const body = answer.subarray(responseBodyOffset(apiKey, version, answer))
-  const names = [...new Set(errorsIn(apiKey, version, decodeResponse(apiKey, version, body)))]
-  return names.length === 0 ? 'NONE' : names.join(', ')
-}
-
-/** The frame of an answer that is not (or not quite) the broker's; the tracker hears of it too. */
-export function frameOf(message: TakenRequest, answer: Message): Buffer {
-  message.about.toldReply = answer
-  const { apiKey, version, correlationId } = message.exchange
-  return responseFrame(apiKey, version, correlationId, encodeResponse(apiKey, version, answer))
-}
-
-export function errorFrame(message: TakenRequest, code: string): Buffer {
-  const { apiKey, version } = message.exchange
-  return frameOf(message, errorAnswer(apiKey, version, message.request, errorCode(code), 'all'))
-}
-
-interface Held {
-  report: FiringReport
-  connection: Connection
-  what: 'request' | 'reply' | 'detached'
-  open: (why: string) => void
-  /** It can go nowhere any more. */
-  lose: (why: string) => void
-}
-
 export function createMessageEffects(parts: {
   runtime: Runtime
   rules: RuleBook
@@ -75,7 +35,7 @@ export function createMessageEffects(parts: {
   failed: (report: FiringReport, cause: unknown) => void
 }): MessageEffects {
   const { runtime, rules } = parts
-  const heldMessages = new Set<Held>()
+  const held = createHeldMessages({ runtime, rules })
   /** Messages that are just late, with what ends their delay. */
   const late = new Set<() => void>()
   /** Firings that still wait for something on a connection. */
@@ -89,71 +49,6 @@ export function createMessageEffects(parts: {
       reports.delete(report)
       if (reports.size === 0 && pending.get(connection) === reports) pending.delete(connection)
     })
-  }
-
-  /** A gate that opens when `until` comes true, or at the limit, `plus` later. */
-  function waitUntil<Verdict>(
-    verdict: { until: Until; plusMs: number; limitMs: number },
-    what: Held['what'],
-    report: FiringReport,
-    connection: Connection,
-    then: () => Verdict,
-  ): OpenableGate<Verdict> {
-    const { until, plusMs, limitMs } = verdict
-    const gate = createGate<Verdict>()
-    let reason: string | undefined
-    let cancelWait: () => void = () => undefined
-    let cancelPlus: () => void = () => undefined
-    const leave = (): void => {
-      heldMessages.delete(held)
-      cancelWait()
-      cancelLimit()
-      cancelPlus()
-    }
-    const go = (): void => {
-      leave()
-      report.noted(`goes on: ${reason}`)
-      gate.open(then())
-    }
-    const held: Held = {
-      report,
-      connection,
-      what,
-      open(why) {
-        // Let go by hand, it does not wait for `plus` any more.
-        const byHand = reason !== undefined
-        reason ??= why
-        if (byHand || plusMs === 0) go()
-        else {
-          cancelWait()
-          cancelLimit()
-          cancelPlus = runtime.after(plusMs, go)
-        }
-      },
-      lose(why) {
-        leave()
-        report.noted(why)
-        if (what === 'reply') report.healed()
-        else report.discarded()
-        // Nobody but the message itself kept the broker's leg open.
-        if (what === 'detached' && connection.open) connection.cut('fin', why)
-      },
-    }
-    heldMessages.add(held)
-    const cancelLimit = runtime.after(limitMs, () => held.open(`limit of ${limitMs} ms`))
-    if (typeof until !== 'string') {
-      cancelWait = rules.wait(until.trigger, () => held.open('what it waited for has come'))
-    } else if (until === 'client-gave-up' && what === 'detached') {
-      // Its client is sent away at once.
-      runtime.after(0, () => held.open('the client is gone'))
-    }
-    return gate
-  }
-
-  /** Lets it go now, whatever `plus` says. */
-  function letGo(held: Held, why: string): void {
-    held.open(why)
-    if (heldMessages.has(held)) held.open(why)
   }
 
   function effectOf(
@@ -212,8 +107,7 @@ export function createMessageEffects(parts: {
   }
 
   function answerNames(message: TakenReply): string {
-    const names = message.view.errors()
-    return names.length === 0 ? 'NONE' : [...new Set(names)].join(', ')
+    return inAWord(message.view.errors())
   }
 
   function markSynthetic(report: FiringReport, message: TakenRequest, code: string): void {
@@ -267,7 +161,7 @@ export function createMessageEffects(parts: {
       }
       case 'hold': {
         report.applied('reply held')
-        const gate = waitUntil(verdict, 'reply', report, message.connection, () => {
+        const gate = held.waitUntil(verdict, 'reply', report, message.connection, () => {
           report.healed()
           return message.goOn
         })
@@ -367,7 +261,7 @@ export function createMessageEffects(parts: {
         }
         return {
           do: 'wait',
-          gate: waitUntil(verdict, 'request', report, connection, passOn),
+          gate: held.waitUntil(verdict, 'request', report, connection, passOn),
           discardIfClientLeaves: true,
           effect: effectOf(report, message, false),
         }
@@ -376,7 +270,7 @@ export function createMessageEffects(parts: {
         const effect = effectOf(report, message, false)
         about.late = true
         about.effect = effect
-        const gate = waitUntil(verdict, 'detached', report, connection, () =>
+        const gate = held.waitUntil(verdict, 'detached', report, connection, () =>
           message.deliveredLate(),
         )
         return { do: 'detach', gate, effect }
@@ -396,30 +290,14 @@ export function createMessageEffects(parts: {
       }
     },
     onReply,
-    release(rule) {
-      const waiting = [...heldMessages].filter((held) => held.report.rule === rule)
-      for (const held of waiting) letGo(held, 'released')
-      return waiting.length
-    },
+    release: held.release,
     healAll() {
-      for (const held of [...heldMessages]) {
-        // Delivered now, a detached request would hurt somebody after the end of all faults.
-        if (held.what === 'detached') held.lose('not delivered: everything was healed')
-        else letGo(held, 'everything was healed')
-      }
+      held.healAll()
       for (const go of [...late]) go()
     },
-    clientLeft(connection) {
-      for (const held of [...heldMessages]) {
-        if (held.connection !== connection) continue
-        if (held.what === 'request') held.report.discarded()
-        letGo(held, 'the client gave up')
-      }
-    },
+    clientLeft: held.clientLeft,
     closed(connection, cause) {
-      for (const held of [...heldMessages]) {
-        if (held.connection === connection) held.lose(`lost: ${cause}`)
-      }
+      held.closed(connection, cause)
       for (const report of [...(pending.get(connection) ?? [])]) {
         report.abandoned(`nothing more came of it: ${cause}`)
       }
