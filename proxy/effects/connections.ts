@@ -28,6 +28,20 @@ export async function connectionsEffect(
     case 'refuse':
       window.admit = verdict.with === 'reset' ? 'reset' : 'silence'
       break
+    case 'stop-reading':
+      window.unread = { toBroker: verdict.side === 'client', toClient: verdict.side === 'broker' }
+      break
+    case 'narrow': {
+      const { request, reply, bytesPerSecond, slicing } = verdict
+      window.narrow = {
+        toBroker: request,
+        toClient: reply,
+        random,
+        ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+        ...(slicing === undefined ? {} : { slicing }),
+      }
+      break
+    }
   }
   const opened = means.windows.open(window)
   if (verdict.do !== 'refuse') report.noted(`${opened.hit} open connections under it`)

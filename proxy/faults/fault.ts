@@ -51,6 +51,16 @@ export type ConnectionVerdict =
   /** Bytes are accepted and thrown away; the connection cannot live on after that and is closed at heal. */
   | { do: 'block'; toBroker: boolean; toClient: boolean }
   | { do: 'refuse'; with: 'reset' | 'timeout' }
+  /** The proxy stops reading a socket, so that the other end has to wait. */
+  | { do: 'stop-reading'; side: 'client' | 'broker' }
+  /** Bytes leave by a rate, or in slices. */
+  | {
+      do: 'narrow'
+      request: boolean
+      reply: boolean
+      bytesPerSecond?: number
+      slicing?: { bytes: number; variationBytes: number; gapMs: number; jitterMs: number }
+    }
 
 export type PartitionSide = { clients: ClientSelector } | { brokers: BrokerSelector }
 

@@ -13,6 +13,9 @@ import { hold } from './kinds/hold.ts'
 import { networkPartition } from './kinds/network-partition.ts'
 import { rebalance } from './kinds/rebalance.ts'
 import { refuse } from './kinds/refuse.ts'
+import { slice } from './kinds/slice.ts'
+import { stopReading } from './kinds/stop-reading.ts'
+import { throttle } from './kinds/throttle.ts'
 
 export const faultKinds: readonly FaultKind[] = [
   answer,
@@ -28,6 +31,9 @@ export const faultKinds: readonly FaultKind[] = [
   networkPartition,
   rebalance,
   refuse,
+  slice,
+  stopReading,
+  throttle,
 ]
 
 export function faultKindNamed(name: string): FaultKind | undefined {

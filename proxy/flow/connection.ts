@@ -1,6 +1,7 @@
 // One client connection and its broker connection: two walkers, the requests in flight between them, and
 // the carrying out of verdicts. It decides nothing: what becomes of a message is the pipeline's answer.
 import type { Plane } from '../events.ts'
+import { createShaper, type Shape, type Shaper } from './shaper.ts'
 import type { Leg } from './sockets.ts'
 import { createWalker, type FrameDecision, type FrameMode, gather, stream } from './walker.ts'
 
@@ -119,6 +120,10 @@ export interface Connection {
   readonly stalled: boolean
   /** Partition: bytes are kept in the given directions from now on; those of the others go on. */
   stall(direction: Direction | undefined): void
+  /** The sockets that are not read from now on, named by the way that their bytes would go. */
+  leaveUnread(direction: Direction | undefined): void
+  /** Bytes leave by a rate or in slices from now on; what is queued of a shape that ends leaves at once. */
+  narrow(toBroker: Shape | undefined, toClient: Shape | undefined): void
   /** True once bytes of it were thrown away, so that it cannot live on. */
   readonly torn: boolean
   cut(how: 'fin' | 'reset', cause: string): void
@@ -141,6 +146,8 @@ export interface ConnectionSetup {
 
 const pausedByDrain = 1
 const pausedByWait = 2
+const pausedByFault = 4
+const pausedByShape = 8
 
 export function openConnection(setup: ConnectionSetup): Connection {
   const { client, pipeline } = setup
@@ -164,6 +171,9 @@ export function openConnection(setup: ConnectionSetup): Connection {
   /** A detached request is still to be delivered. */
   let detained = false
   let stalled = setup.stalled
+  let unread: Direction | undefined
+  let narrowToBroker: Shaper | undefined
+  let narrowToClient: Shaper | undefined
   const stalledToBroker: Buffer[] = []
   const stalledToClient: Buffer[] = []
   const freedToBroker: Buffer[] = []
@@ -205,6 +215,10 @@ export function openConnection(setup: ConnectionSetup): Connection {
       freedToBroker.push(bytes)
       return
     }
+    if (narrowToBroker !== undefined) {
+      if (!narrowToBroker.take(bytes)) pauseClient(pausedByShape)
+      return
+    }
     if (!broker.write(bytes)) pauseClient(pausedByDrain)
   }
   function toClient(bytes: Buffer): void {
@@ -216,6 +230,10 @@ export function openConnection(setup: ConnectionSetup): Connection {
     if (stalled?.toClient === true) {
       stalled.touched?.()
       freedToClient.push(bytes)
+      return
+    }
+    if (narrowToClient !== undefined) {
+      if (!narrowToClient.take(bytes)) pauseBroker(pausedByShape)
       return
     }
     if (!client.write(bytes)) pauseBroker(pausedByDrain)
@@ -233,9 +251,17 @@ export function openConnection(setup: ConnectionSetup): Connection {
     timers.add(cancel)
   }
 
+  /** The end of a connection comes behind what was sent before it. */
+  function endClient(): void {
+    if (narrowToClient === undefined) client.end()
+    else narrowToClient.whenEmpty(client.end)
+  }
+
   function finish(cause: string): void {
     if (closed) return
     closed = true
+    narrowToBroker?.stop()
+    narrowToClient?.stop()
     up.stop()
     down.stop()
     for (const cancel of timers) cancel()
@@ -245,6 +271,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
   /** `effect` hears of it between the closing and the end of the connection, while its message still counts. */
   function closeBoth(how: 'fin' | 'reset', cause: string, effect?: () => void): void {
     if (closed) return
+    if (how === 'fin') narrowToClient?.release()
+    narrowToBroker?.release()
     client.close(how)
     // The broker gets what was sent to it before; only the client's leg ever breaks.
     broker?.close('fin')
@@ -284,7 +312,9 @@ export function openConnection(setup: ConnectionSetup): Connection {
   }
   /** Nobody is there to hear the rest: the broker ends its side when it has read ours, or is not waited for. */
   function endBroker(): void {
-    broker?.end()
+    const leg = broker
+    if (narrowToBroker === undefined) leg?.end()
+    else narrowToBroker.whenEmpty(() => leg?.end())
     if (!clientGone || isEnding) return
     isEnding = true
     after(lingerLimitMs, () => closeBoth('reset', 'the broker did not close'))
@@ -535,7 +565,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
       closeBoth('fin', 'answers are in')
       return
     }
-    if (brokerEnded && !down.waiting() && stalled?.toClient !== true) client.end()
+    if (brokerEnded && !down.waiting() && stalled?.toClient !== true) endClient()
   }
 
   // Both tell whether the chunk's memory may be used for the next read: nothing of it is kept, and what was written
@@ -553,6 +583,12 @@ export function openConnection(setup: ConnectionSetup): Connection {
       if (stalledToBrokerBytes > keptBytesMax) pauseClient(pausedByWait)
       return false
     }
+    if (unread?.toBroker === true) {
+      unread.touched?.()
+      stalledToBroker.push(chunk)
+      pauseClient(pausedByFault)
+      return false
+    }
     let isFree = false
     try {
       isFree = up.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
@@ -561,7 +597,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
     }
     if (up.waiting() && up.keptBytes() > keptBytesMax) pauseClient(pausedByWait)
     const isOut = broker.flushed() || (clientPaused & pausedByDrain) !== 0
-    return isFree && isOut && freedToBroker.length === 0
+    return isFree && isOut && freedToBroker.length === 0 && narrowToBroker === undefined
   }
   function fromBroker(chunk: Buffer): boolean {
     if (closed) return true
@@ -576,6 +612,12 @@ export function openConnection(setup: ConnectionSetup): Connection {
       if (stalledToClientBytes > keptBytesMax) pauseBroker(pausedByWait)
       return false
     }
+    if (unread?.toClient === true) {
+      unread.touched?.()
+      stalledToClient.push(chunk)
+      pauseBroker(pausedByFault)
+      return false
+    }
     let isFree = false
     try {
       isFree = down.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
@@ -585,7 +627,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
     if (down.waiting() && down.keptBytes() > keptBytesMax) pauseBroker(pausedByWait)
     if (lingering) afterDown()
     const isOut = client.flushed() || (brokerPaused & pausedByDrain) !== 0
-    return isFree && isOut && freedToClient.length === 0
+    return isFree && isOut && freedToClient.length === 0 && narrowToClient === undefined
   }
 
   function dialBroker(): void {
@@ -595,7 +637,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
       ended() {
         brokerEnded = true
         if (lingering || clientGone) closeBoth('fin', 'the broker closed')
-        else if (!down.waiting() && stalled?.toClient !== true) client.end()
+        else if (!down.waiting() && stalled?.toClient !== true) endClient()
       },
       closed(failure) {
         if (closed) return
@@ -609,16 +651,21 @@ export function openConnection(setup: ConnectionSetup): Connection {
           brokerEnded = true
           return
         }
+        if (failure === undefined) narrowToClient?.release()
         client.close(failure === undefined ? 'fin' : 'reset')
         finish(failure === undefined ? 'the broker closed' : `broker: ${failure}`)
       },
-      drained: () => resumeClient(pausedByDrain),
+      drained() {
+        resumeClient(pausedByDrain)
+        narrowToBroker?.resume()
+      },
     })
   }
 
   /** What a partition kept from the broker goes on its way. */
   function freeToBroker(): void {
     stalledToBrokerBytes = 0
+    narrowToBroker?.resume()
     for (const bytes of freedToBroker.splice(0)) toBroker(bytes)
     for (const chunk of stalledToBroker.splice(0)) fromClient(chunk)
     if (!up.waiting()) resumeClient(pausedByWait)
@@ -626,6 +673,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
   }
   function freeToClient(): void {
     stalledToClientBytes = 0
+    narrowToClient?.resume()
     for (const bytes of freedToClient.splice(0)) toClient(bytes)
     for (const chunk of stalledToClient.splice(0)) fromBroker(chunk)
     if (!down.waiting()) resumeBroker(pausedByWait)
@@ -633,6 +681,45 @@ export function openConnection(setup: ConnectionSetup): Connection {
     // The broker's end was not to be seen from the other side so far.
     if (brokerBroke) closeBoth('reset', 'the broker closed during the partition')
     else afterDown()
+  }
+
+  const { nowMs, after: later } = setup
+  const shapeToBroker = (shape: Shape): Shaper =>
+    createShaper(shape, {
+      nowMs,
+      after: later,
+      isReady: () => stalled?.toBroker !== true && (clientPaused & pausedByDrain) === 0,
+      write(bytes) {
+        if (connection.block?.toBroker === true) tear(connection.block)
+        else if (broker?.write(bytes) === false) pauseClient(pausedByDrain)
+      },
+      relieved: () => resumeClient(pausedByShape),
+    })
+  const shapeToClient = (shape: Shape): Shaper =>
+    createShaper(shape, {
+      nowMs,
+      after: later,
+      isReady: () => stalled?.toClient !== true && (brokerPaused & pausedByDrain) === 0,
+      write(bytes) {
+        if (clientGone) return
+        if (connection.block?.toClient === true) tear(connection.block)
+        else if (!client.write(bytes)) pauseBroker(pausedByDrain)
+      },
+      relieved: () => resumeBroker(pausedByShape),
+    })
+  /** The shaper of one direction after a change of shape. */
+  function reshaped(
+    now: Shaper | undefined,
+    shape: Shape | undefined,
+    make: (shape: Shape) => Shaper,
+  ): Shaper | undefined {
+    if (shape === undefined) {
+      now?.release()
+      return undefined
+    }
+    if (now === undefined) return make(shape)
+    now.reshape(shape)
+    return now
   }
 
   const connection: Connection = {
@@ -678,6 +765,24 @@ export function openConnection(setup: ConnectionSetup): Connection {
       if (direction?.toClient !== true) freeToClient()
       if (direction?.toBroker !== true && !closed) freeToBroker()
     },
+    leaveUnread(direction) {
+      unread = direction
+      if (closed) return
+      if (direction?.toClient !== true && (brokerPaused & pausedByFault) !== 0) {
+        freeToClient()
+        resumeBroker(pausedByFault)
+      }
+      if (closed) return
+      if (direction?.toBroker !== true && (clientPaused & pausedByFault) !== 0) {
+        freeToBroker()
+        resumeClient(pausedByFault)
+      }
+    },
+    narrow(up, down) {
+      if (closed) return
+      narrowToBroker = reshaped(narrowToBroker, up, shapeToBroker)
+      narrowToClient = reshaped(narrowToClient, down, shapeToClient)
+    },
     cut(how, cause) {
       closeBoth(how, cause)
     },
@@ -705,11 +810,15 @@ export function openConnection(setup: ConnectionSetup): Connection {
       const isKept = stalled?.toBroker === true || up.waiting()
       if (isKept && broker?.open === true) return
       if (failure !== undefined || broker === undefined || !broker.open || brokerEnded) {
+        narrowToBroker?.release()
         broker?.close('fin')
         finish(failure === undefined ? 'the client closed' : `client: ${failure}`)
       } else endBroker()
     },
-    drained: () => resumeBroker(pausedByDrain),
+    drained() {
+      resumeBroker(pausedByDrain)
+      narrowToClient?.resume()
+    },
   })
   if (stalled === undefined) dialBroker()
   return connection

@@ -1,7 +1,9 @@
-// Lasting effects on whole connections: delay, black hole, partition, refusal. A window says which
+// Lasting effects on whole connections: delay, black hole, partition, refusal, narrow links, sockets that are not
+// read. A window says which
 // connections it concerns; it takes hold of those that exist and of those that come while it is open.
 import type { Plane } from '../events.ts'
 import type { Connection, Direction } from './connection.ts'
+import type { Shape, Slicing } from './shaper.ts'
 
 /** What is known of a connection when it is judged. */
 export interface ConnectionFacts {
@@ -21,6 +23,15 @@ export interface Window {
   stall?: { toBroker: boolean; toClient: boolean }
   slow?: { requestMs: number; replyMs: number; jitterMs: number; random: () => number }
   block?: { toBroker: boolean; toClient: boolean }
+  /** Sockets that are not read, named by the way that their bytes would go. */
+  unread?: { toBroker: boolean; toClient: boolean }
+  narrow?: {
+    toBroker: boolean
+    toClient: boolean
+    bytesPerSecond?: number
+    slicing?: Slicing
+    random: () => number
+  }
   /** Told when it has really changed something: a message was late, bytes were kept, a connection refused. */
   touched(what: string): void
 }
@@ -86,6 +97,38 @@ export function createWindows(connections: () => Iterable<Connection>): Windows 
     }
   }
 
+  function unreadBy(list: readonly OpenWindow[]): Direction | undefined {
+    if (list.length === 0) return undefined
+    return {
+      toBroker: list.some(({ unread }) => unread?.toBroker === true),
+      toClient: list.some(({ unread }) => unread?.toClient === true),
+      touched() {
+        for (const { touched } of list) touched('bytes left unread')
+      },
+    }
+  }
+
+  /** The rate and the slices that hold for one direction; of two windows with the same, the one opened last counts. */
+  function shapeOf(narrowing: readonly OpenWindow[], way: 'toBroker' | 'toClient') {
+    let shape: Shape | undefined
+    for (const { narrow, touched } of narrowing) {
+      if (narrow === undefined || !narrow[way]) continue
+      const earlier = shape
+      const isSlicing = narrow.slicing !== undefined
+      shape = {
+        ...earlier,
+        random: narrow.random,
+        ...(narrow.bytesPerSecond === undefined ? {} : { bytesPerSecond: narrow.bytesPerSecond }),
+        ...(narrow.slicing === undefined ? {} : { slicing: narrow.slicing }),
+        touched() {
+          earlier?.touched()
+          touched(isSlicing ? 'bytes sliced' : 'bytes slowed down')
+        },
+      }
+    }
+    return shape
+  }
+
   /** Puts a connection under all windows that hold it now; the one opened last counts for delay and black hole. */
   function renew(connection: Connection): void {
     let { slow, block } = { slow: undefined, block: undefined } as Pick<
@@ -93,6 +136,8 @@ export function createWindows(connections: () => Iterable<Connection>): Windows 
       'slow' | 'block'
     >
     const stalls: Array<{ window: OpenWindow }> = []
+    const unread: OpenWindow[] = []
+    const narrowing: OpenWindow[] = []
     for (const window of open) {
       if (!window.under.has(connection)) continue
       if (window.slow !== undefined) {
@@ -102,9 +147,13 @@ export function createWindows(connections: () => Iterable<Connection>): Windows 
         block = { ...window.block, touched: () => window.touched('bytes swallowed') }
       }
       if (stallOf(window) !== undefined) stalls.push({ window })
+      if (window.unread !== undefined) unread.push(window)
+      if (window.narrow !== undefined) narrowing.push(window)
     }
     connection.slow = slow
     connection.block = block
+    connection.narrow(shapeOf(narrowing, 'toBroker'), shapeOf(narrowing, 'toClient'))
+    connection.leaveUnread(unreadBy(unread))
     connection.stall(union(stalls))
   }
 

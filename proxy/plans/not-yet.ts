@@ -39,9 +39,6 @@ export const kindsToCome = [
   'exec',
   'fence',
   'rewrite',
-  'slice',
-  'stop-reading',
-  'throttle',
 ] as const
 export const triggerKeysToCome = ['id', 'retry-of'] as const
 export const faultKeysToCome = ['from', 'to'] as const
