@@ -31,7 +31,10 @@ export async function scopeOf(
     const same = factsOf(connection)
     return {
       concerns: (facts) =>
-        facts.plane === same.plane && facts.node === same.node && facts.instance === same.instance,
+        facts.plane === same.plane &&
+        facts.node === same.node &&
+        facts.instance === same.instance &&
+        facts.source === same.source,
       nodes: [same.node],
     }
   }

@@ -10,7 +10,8 @@ const params = Type.Object(
 
 export const stopReading = defineKind({
   name: 'stop-reading',
-  summary: 'The bytes of one side stay unread until healed, so that it has to wait (TCP back-pressure).',
+  summary:
+    'The bytes of one side stay unread until healed, so that it has to wait (TCP back-pressure).',
   params,
   windowed: () => true,
   effect: ({ side }) => ({ on: 'connections', verdict: { do: 'stop-reading', side } }),

@@ -500,6 +500,154 @@ describe('windows over a connection', () => {
     expect(tookMs).toBeLessThan(5 * 60)
   })
 
+  const openOne = (): Connection => {
+    const [connection] = connections
+    if (connection === undefined) throw new Error('there is a connection')
+    return connection
+  }
+  const unheard = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 0))
+
+  it.each([
+    ['client', { toBroker: true, toClient: false }],
+    ['broker', { toBroker: false, toClient: true }],
+  ] as const)(
+    'leaves what the %s sends unread, so that it has to wait, and loses nothing',
+    async (side, way) => {
+      const { client, server } = await pair()
+      const asked = Array.from({ length: 40 }, (_, n) => requestFrame(n + 1))
+      client.send(Buffer.concat(asked))
+      await server.bytes(40 * 14)
+      const touches: string[] = []
+      openOne().leaveUnread({ ...way, touched: () => void touches.push('unread') })
+      expect(touches).toEqual([])
+      const [from, to] = side === 'client' ? [client, server] : [server, client]
+      const before = to.received().length
+      const body = Buffer.alloc(1_000_000, 5)
+      const frames = asked.map((_, n) =>
+        side === 'client' ? requestFrame(n + 41, body) : replyFrame(n + 1, body),
+      )
+      const whole = Buffer.concat(frames)
+      let isWritten = false
+      from.socket.write(whole, () => {
+        isWritten = true
+      })
+      while (touches.length === 0) await unheard()
+      // The other way still passes, and by then nothing of this one has.
+      const [back, forth] = side === 'client' ? [server, replyFrame(1)] : [client, requestFrame(99)]
+      back.send(forth)
+      await from.bytes(forth.length)
+      expect(to.received().length).toBe(before)
+      expect(from.socket.bufferSize ?? from.socket.writableLength).toBeGreaterThan(0)
+      expect(isWritten).toBe(false)
+      openOne().leaveUnread(undefined)
+      expect((await to.bytes(before + whole.length)).subarray(before).equals(whole)).toBe(true)
+    },
+  )
+
+  it('that nobody sends anything on is touched by no stopped reading', async () => {
+    const { client, server } = await pair()
+    let touches = 0
+    openOne().leaveUnread({ toBroker: true, toClient: true, touched: () => void touches++ })
+    const other = await pair()
+    other.client.send(requestFrame(9))
+    await other.server.bytes(14)
+    expect(touches).toBe(0)
+    openOne().leaveUnread(undefined)
+    client.send(requestFrame(1))
+    expect(await server.bytes(14)).toEqual(requestFrame(1))
+  })
+
+  it('leaves the other end in the middle of a message when the rest is not read', async () => {
+    const { client, server } = await pair()
+    const frame = requestFrame(1, Buffer.alloc(1_000, 3))
+    client.send(frame.subarray(0, 600))
+    await server.bytes(600)
+    openOne().leaveUnread({ toBroker: true, toClient: false })
+    client.send(frame.subarray(600))
+    const other = await pair()
+    other.client.send(requestFrame(9))
+    await other.server.bytes(14)
+    expect(server.received().length).toBe(600)
+    openOne().leaveUnread(undefined)
+    expect(await server.bytes(frame.length)).toEqual(frame)
+  })
+
+  describe.each([
+    ['streamed', stream],
+    ['teed', tee],
+    ['gathered', gather],
+  ])('with a narrow link, %s', (_, mode) => {
+    const random = (): number => 0.5
+
+    it('passes bytes no faster than its rate, in order, and makes a fast sender wait', async () => {
+      script.mode = mode
+      const { client, server } = await pair()
+      let touches = 0
+      const touched = (): void => void touches++
+      openOne().narrow({ bytesPerSecond: 2_000_000, random, touched }, undefined)
+      const startedMs = performance.now()
+      const bytes = Buffer.concat(
+        Array.from({ length: 20 }, (_, n) => requestFrame(n + 1, Buffer.alloc(50_000, `${n},`))),
+      )
+      client.send(bytes)
+      expect((await server.bytes(bytes.length)).equals(bytes)).toBe(true)
+      expect(performance.now() - startedMs).toBeGreaterThan(400)
+      expect(touches).toBeGreaterThan(0)
+    })
+
+    it('sends what is left at once when the window closes', async () => {
+      script.mode = mode
+      const { client, server } = await pair()
+      client.send(requestFrame(1))
+      await server.bytes(14)
+      const touched = (): void => void log.push('slow')
+      openOne().narrow(undefined, { bytesPerSecond: 1, random, touched })
+      const answer = replyFrame(1, Buffer.alloc(5_000, 9))
+      server.send(answer)
+      while (log.length === 0) await unheard()
+      expect(client.received().length).toBeLessThan(10)
+      openOne().narrow(undefined, undefined)
+      expect(await client.bytes(answer.length)).toEqual(answer)
+      client.send(requestFrame(2, Buffer.alloc(300_000, 1)))
+      expect((await server.bytes(14 + 300_014)).length).toBe(14 + 300_014)
+    })
+
+    it('sends slices as writes of their own', async () => {
+      script.mode = mode
+      const { client, server } = await pair()
+      let pieces = 0
+      server.socket.on('data', () => {
+        pieces += 1
+      })
+      const slicing = { bytes: 1, variationBytes: 0, gapMs: 2, jitterMs: 0 }
+      openOne().narrow({ slicing, random, touched: () => undefined }, undefined)
+      const frame = requestFrame(1, Buffer.from('abcdef'))
+      client.send(frame)
+      expect(await server.bytes(frame.length)).toEqual(frame)
+      expect(pieces).toBeGreaterThan(frame.length / 2)
+    })
+
+    it('lets the goodbye come behind the last byte', async () => {
+      script.mode = mode
+      const { client, server } = await pair()
+      const slicing = { bytes: 5, variationBytes: 0, gapMs: 2, jitterMs: 0 }
+      openOne().narrow(
+        { slicing, random, touched: () => undefined },
+        { slicing, random, touched: () => undefined },
+      )
+      const frame = requestFrame(1, Buffer.alloc(60, 1))
+      client.send(frame)
+      client.socket.end()
+      await server.gone
+      expect(server.received()).toEqual(frame)
+      const answer = replyFrame(1, Buffer.alloc(60, 2))
+      server.send(answer)
+      server.socket.end()
+      await client.gone
+      expect(client.received()).toEqual(answer)
+    })
+  })
+
   it('throws bytes away in a black hole and is torn', async () => {
     const { client, server } = await pair()
     const connection = connections[0]
