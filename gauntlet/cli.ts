@@ -12,6 +12,7 @@ import { proxyCommand } from './commands/proxy.ts'
 import { replayCommand } from './commands/replay.ts'
 import { runCommand } from './commands/run.ts'
 import { validateCommand } from './commands/validate.ts'
+import { verifyCommand } from './commands/verify.ts'
 import { packageVersion } from './entry.ts'
 import { processOutput } from './reports/output.ts'
 
@@ -98,6 +99,25 @@ function commandLine(): Cli {
     .example('  gauntlet replay gauntlet-out/baseline-20261124-101500')
     .action((folder: string, options: RawOptions) =>
       replayCommand(folder, runFlags(options), context),
+    )
+  cli
+    .command('verify [history]', 'Judge a finished history again, or topics that are there')
+    .option('--bootstrap <addresses>', 'HOST:PORT,… of a cluster that was never proxied')
+    .option('--topics <topics>', 'INPUT,OUTPUT,… to read there')
+    .option('--group <group>', 'The application’s consumer group')
+    .option('--id <place>', 'Where outputs keep the id; default: header:gauntlet-id')
+    .option('--input-id <place>', 'Where inputs keep it; default: as outputs')
+    .option('--contract <contract>', 'What the outputs owe; default: one-per-input')
+    .option('--drain <duration>', 'How long everything may take to come to rest; default: 75s')
+    .option('--out <folder>', 'Where the result is written')
+    .option('--json', 'Print the result as JSON; everything else goes to the error stream')
+    .option('--quiet', 'Print the verdict only')
+    .example('  gauntlet verify gauntlet-out/baseline-20261124-101500')
+    .example(
+      '  gauntlet verify --bootstrap kafka-1:9092 --topics orders,payments --id json:$.orderId',
+    )
+    .action((history: string | undefined, options: RawOptions) =>
+      verifyCommand(history, options, context),
     )
   cli.help()
   cli.version(packageVersion())

@@ -1,6 +1,6 @@
 // One run, from plan to verdict: cluster and proxy up, topics, faults armed, instances, load; hurt, heal,
 // drain, audit, judge; and everything down again, however it ends.
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperatorError } from '../proxy/errors.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
@@ -8,15 +8,12 @@ import { durationMs } from '../proxy/faults/vocabulary.ts'
 import type { Plan } from '../proxy/plans/plan.ts'
 import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
 import { auditCluster, startConcurrentReader } from '../validators/audit.ts'
-import { openHistory } from '../validators/history.ts'
 import { openHistoryWriter } from '../validators/history-file.ts'
 import type { HistoryLine, Phase } from '../validators/history-line.ts'
-import { junitOf } from '../validators/junit.ts'
-import { resultOf } from '../validators/result.ts'
 import { defaultIdSelector } from '../validators/selector.ts'
-import { judge } from '../validators/verdict.ts'
 import { reapLeftovers } from './child-registry.ts'
 import { openAdmin } from './clusters/admin.ts'
+import { historyName, judgeHistory, writeResult } from './judge-history.ts'
 import { instanceNames, startApplication } from './run-application.ts'
 import type { Report, Result, RunOptions } from './run-events.ts'
 import { groupDefault, runLine } from './run-line.ts'
@@ -228,7 +225,7 @@ export async function runPlan(
   await clearFolder(outDir)
   await reapLeftovers()
   report({ type: 'run', plan: plan.name, asks: plan.asks, seed: plan.seed, outDir })
-  const history = openHistoryWriter(join(outDir, 'history.ndjson'))
+  const history = openHistoryWriter(join(outDir, historyName))
   const write = (line: HistoryLine): void => void history.write(line)
   const phase = (name: Phase): void => write({ type: 'phase', atMs: runtime.nowMs(), phase: name })
   const names = instanceNames(plan)
@@ -371,10 +368,8 @@ export async function runPlan(
     await stage.stop()
     await history.close()
     return await inPhase(running, 'verdict', 'judging', async (say) => {
-      const record = openHistory(join(outDir, 'history.ndjson'))
-      const result = resultOf(record, judge(record))
-      await writeFile(join(outDir, 'result.json'), `${JSON.stringify(result, undefined, 2)}\n`)
-      await writeFile(join(outDir, 'junit.xml'), junitOf([result]))
+      const result = judgeHistory(join(outDir, historyName))
+      await writeResult(outDir, result)
       say('judged')
       report({ type: 'verdict', result, outDir })
       return result

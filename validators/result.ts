@@ -5,6 +5,7 @@ import type { RecordCounts, TransactionCounts } from './counts.ts'
 import type { AttributedFinding, Cause, Proof } from './finding.ts'
 import type { History } from './history.ts'
 import type { AnomalyKind, Phase, Verdict } from './history-line.ts'
+import { type NotJudged, notJudged } from './not-judged.ts'
 import type { Judgement } from './verdict.ts'
 
 export interface ResultFinding {
@@ -38,6 +39,8 @@ export interface RunResult {
   recovery: { longestStallMs?: number; timeToRecoverMs?: number }
   /** What was made sure of, and what could not be. */
   guards: Array<{ name: string; holds: boolean; missing: string[] }>
+  /** Kinds that could not be judged, or in part; only where the traffic did not pass the proxy. */
+  notJudged?: NotJudged[]
   /** Milliseconds from one phase to the next. */
   timings: Record<string, number>
 }
@@ -45,6 +48,7 @@ export interface RunResult {
 export function resultOf(history: History, judgement: Judgement): RunResult {
   const { run } = history
   const { longestStallMs, timeToRecoverMs } = judgement.liveness
+  const gaps = notJudged(history)
   return {
     verdict: judgement.verdict,
     expected: judgement.expected,
@@ -74,6 +78,7 @@ export function resultOf(history: History, judgement: Judgement): RunResult {
       holds: missing.length === 0,
       missing,
     })),
+    ...(gaps.length === 0 ? {} : { notJudged: gaps }),
     timings: timingsOf(history),
   }
 }

@@ -53,11 +53,19 @@ function faultLines(result: Result): string[] {
   })
 }
 
+function notJudgedLines({ notJudged = [] }: Result): string[] {
+  return notJudged.map(
+    ({ kind, extent, why }) =>
+      `${extent === 'not' ? 'not judged' : 'judged in part'}: ${kind} (${why})`,
+  )
+}
+
 export interface LastWords {
   result: Result
-  outDir: string
-  /** The command that repeats the run. */
-  again: string
+  /** Where the result was written, if it was. */
+  outDir?: string
+  /** The command that repeats the run; a history that is only judged has none. */
+  again?: string
 }
 
 export function verdictLines({ result, outDir, again }: LastWords, colours: Colours): string[] {
@@ -77,10 +85,11 @@ export function verdictLines({ result, outDir, again }: LastWords, colours: Colo
       `${pad} transactions: ${count(transactions.committed)} committed, ${count(transactions.aborted)} aborted, ${count(transactions.unknown)} unknown`,
     ),
     ...faultLines(result).map((line) => quiet(`${pad} ${line}`)),
+    ...notJudgedLines(result).map((line) => quiet(`${pad} ${line}`)),
     '',
-    `  result  ${outDir}/result.json`,
-    `  again   ${again}`,
-    '',
+    ...(outDir === undefined ? [] : [`  result  ${outDir}/result.json`]),
+    ...(again === undefined ? [] : [`  again   ${again}`]),
+    ...(outDir === undefined && again === undefined ? [] : ['']),
   ]
 }
 

@@ -51,6 +51,10 @@ describe('wrong arguments end with 64 and the nearest right word', () => {
     [['proxy'], 'there is no cluster to stand in front of', '--bootstrap HOST:PORT'],
     [['proxy', '--bootstrap', 'kafka'], '--bootstrap kafka is no address', 'HOST:PORT'],
     [['replay', '.'], 'is no folder of a run', 'gauntlet-out'],
+    [['verify'], 'there is nothing to verify', '--bootstrap HOST:PORT'],
+    [['verify', 'a', '--bootstrap', 'a:1'], 'a history and a cluster at once', '--topics'],
+    [['verify', '--bootstrap', 'a:1'], '--topics is missing', 'INPUT,OUTPUT'],
+    [['verify', 'no-such-run'], 'cannot read the history no-such-run', 'history.ndjson'],
     [[], 'no command was given', 'gauntlet demo'],
   ])('gauntlet %j', (args, message, remedy) => {
     const { code, err } = gauntlet(...args)
@@ -64,7 +68,16 @@ describe('a wrong plan ends with 65', () => {
   it('explains itself and every command', () => {
     const { code, out } = gauntlet('--help')
     expect(code).toBe(0)
-    for (const command of ['run', 'demo', 'validate', 'proxy', 'cluster', 'plans', 'replay']) {
+    for (const command of [
+      'run',
+      'demo',
+      'validate',
+      'proxy',
+      'cluster',
+      'plans',
+      'replay',
+      'verify',
+    ]) {
       expect(out).toContain(`$ gauntlet ${command} --help`)
     }
     expect(gauntlet('run', '--help').out).toContain('gauntlet run my-plan.yaml --seed 7')
@@ -130,7 +143,16 @@ describe('what can be asked without starting anything ends with 0', () => {
   it('explains itself and every command', () => {
     const { code, out } = gauntlet('--help')
     expect(code).toBe(0)
-    for (const command of ['run', 'demo', 'validate', 'proxy', 'cluster', 'plans', 'replay']) {
+    for (const command of [
+      'run',
+      'demo',
+      'validate',
+      'proxy',
+      'cluster',
+      'plans',
+      'replay',
+      'verify',
+    ]) {
       expect(out).toContain(`$ gauntlet ${command} --help`)
     }
     expect(gauntlet('run', '--help').out).toContain('gauntlet run my-plan.yaml --seed 7')

@@ -1,12 +1,17 @@
 // The readers and the audit on a real broker: batches of every codec, commits, aborts, open transactions, written
 // with our own client; read back by our own decoder and by kafkajs, which must agree.
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   type EmbeddedCluster,
   planEmbeddedPorts,
   startEmbedded,
 } from '../../gauntlet/clusters/embedded.ts'
+import { judgeHistory, resultText } from '../../gauntlet/judge-history.ts'
+import { auditTopics } from '../../gauntlet/verify-topics.ts'
 import { type BrokerClient, connectBroker } from '../../proxy/flow/broker-client.ts'
 import type { Message } from '../../proxy/protocol/codec.ts'
 import { type Compression, initCompression } from '../../proxy/protocol/compression.ts'
@@ -397,6 +402,41 @@ describe('the audit of a real broker', () => {
       { role: 'input', state: 'committed', ids: ['in-0', 'in-1'] },
       { role: 'input', state: 'aborted', ids: ['in-2'] },
     ])
+  })
+
+  it('judges topics that never stood behind a proxy, and the same from its file', async () => {
+    await createTopic('wanted', 1)
+    await createTopic('written', 1)
+    await produce('wanted', 0, ['in-0', 'in-1', 'in-2'])
+    const writer = await openWriter('written', 'written-0')
+    await writer.add(0)
+    await writer.write(0, ['in-0', 'in-1', 'in-1'])
+    await writer.end(true)
+    const outDir = mkdtempSync(join(tmpdir(), 'gauntlet-topics-'))
+    try {
+      const { file } = await auditTopics({
+        bootstrap: cluster.bootstrap,
+        input: 'wanted',
+        outputs: ['written'],
+        group: undefined,
+        id: 'header:gauntlet-id',
+        inputId: 'header:gauntlet-id',
+        contract: 'one-per-input',
+        drainMs: 20_000,
+        outDir,
+      })
+      const result = judgeHistory(file)
+      expect(result.verdict).toBe('FAIL')
+      expect(result.findings.map(({ kind, ids }) => [kind, ids])).toEqual([
+        ['missing-output', ['in-2']],
+        ['duplicate', ['in-1']],
+      ])
+      expect(result.guards.filter(({ holds }) => !holds)).toEqual([])
+      expect(result.notJudged?.map(({ kind }) => kind)).toContain('torn-transaction')
+      expect(resultText(judgeHistory(file))).toBe(resultText(result))
+    } finally {
+      rmSync(outDir, { recursive: true })
+    }
   })
 
   it('begins where it is told to', async () => {
