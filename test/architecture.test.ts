@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { mistakeNames } from '../gauntlet/workloads/mistakes.ts'
-import { findingKinds, mistakes as plannedMistakes } from '../proxy/plans/plan-schema.ts'
+import { type Mistake, mistakeNames, mistakes } from '../gauntlet/workloads/mistakes.ts'
+import {
+  findingKinds,
+  mistakesOfJava,
+  mistakes as plannedMistakes,
+} from '../proxy/plans/plan-schema.ts'
 import { importProblems, type SourceFile, sourceFiles } from '../scripts/import-rules.ts'
 import { anomalyKinds } from '../validators/history-line.ts'
 
@@ -60,6 +64,8 @@ describe('the check notices', () => {
   })
 })
 
+const clientsOf = (mistake: Mistake): readonly string[] => mistakes[mistake].clients
+
 describe('lists that stand in two parts, because neither may import the other, are the same', () => {
   it('anomalies of the validator and findings of a plan', () => {
     expect([...findingKinds].sort()).toEqual([...anomalyKinds].sort())
@@ -67,5 +73,7 @@ describe('lists that stand in two parts, because neither may import the other, a
 
   it('wrong copiers and those that a plan may ask for', () => {
     expect([...plannedMistakes].sort()).toEqual([...mistakeNames].sort())
+    const onlyJava = mistakeNames.filter((name) => !clientsOf(name).includes('kafkajs'))
+    expect([...mistakesOfJava].sort()).toEqual(onlyJava.sort())
   })
 })

@@ -2,7 +2,10 @@
 // be started by hand as well. `copierEnvironment` and `settingsFromEnvironment` are each other's inverse;
 // the Java copier reads the same names.
 import { isMistake, type Mistake } from './mistakes.ts'
+import { fillTemplate } from './template.ts'
 import type { InstanceSetup } from './workload.ts'
+
+export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
 /** A copier as a plan asks for it. */
 export interface CopierSpec {
@@ -21,6 +24,20 @@ export interface CopierSpec {
   restartTimes: number
   /** Java only: classic, or the group protocol of KIP-848. */
   groupProtocol?: 'classic' | 'consumer'
+  /** Java only: a template with `${instance}`, `${workload}` and `${index}`; two instances may share one. */
+  transactionalId?: string
+  /** Java only: a template likewise; makes the instance a static member of its group. */
+  groupInstanceId?: string
+  /** Java only: whether a rebalance takes all partitions away, or only those that move. */
+  assignment?: 'eager' | 'cooperative'
+  transactionTimeoutMs?: number
+  sessionTimeoutMs?: number
+  /** Kafkajs brings none and gzip. */
+  compression?: Compression
+  /** How long the work on one transaction takes, while the transaction is open. */
+  workTimeMs?: number
+  /** Java only: what the client itself refuses to send. */
+  requestBytesMax?: number
 }
 
 /**
@@ -58,6 +75,11 @@ export interface CopierSettings {
   abortTransactions: readonly number[]
   mistake: Mistake | undefined
   groupProtocol: 'classic' | 'consumer'
+  sessionTimeoutMs: number
+  heartbeatIntervalMs: number
+  transactionTimeoutMs: number
+  compression: Compression
+  workTimeMs: number
   seed: number
 }
 
@@ -80,23 +102,63 @@ export function instanceEnvironment(setup: InstanceSetup): Record<string, string
   }
 }
 
-/** What a copier finds beyond that. */
-export function copierEnvironment(spec: CopierSpec, seed: number): Record<string, string> {
+/** A session must outlast several heartbeats. */
+const heartbeatsPerSession = 4
+
+/** Of a copier whose mistake it is: shorter than a transaction on a slow network takes. */
+const shortTransactionTimeoutMs = 1_000
+
+function transactionTimeoutOf({ mistake, transactionTimeoutMs }: CopierSpec): number {
+  if (mistake === 'transaction-timeout-too-short') return shortTransactionTimeoutMs
+  return transactionTimeoutMs ?? copierTimeouts.transactionTimeoutMs
+}
+
+/** What a copier finds beyond that; where a name stands in both, this one counts. */
+export function copierEnvironment(
+  spec: CopierSpec,
+  setup: InstanceSetup,
+  seed: number,
+): Record<string, string> {
+  const sessionTimeoutMs = spec.sessionTimeoutMs ?? copierTimeouts.sessionTimeoutMs
+  const heartbeatIntervalMs = Math.min(
+    copierTimeouts.heartbeatIntervalMs,
+    Math.floor(sessionTimeoutMs / heartbeatsPerSession),
+  )
+  const names = {
+    instance: setup.transactionalId,
+    workload: workloadOf(setup),
+    index: String(setup.index),
+  }
   return {
+    ...(spec.transactionalId === undefined
+      ? {}
+      : { GAUNTLET_TRANSACTIONAL_ID: fillTemplate(spec.transactionalId, names) }),
+    GAUNTLET_GROUP_INSTANCE_ID:
+      spec.groupInstanceId === undefined ? '' : fillTemplate(spec.groupInstanceId, names),
+    GAUNTLET_ASSIGNMENT: spec.assignment ?? '',
+    GAUNTLET_COMPRESSION: spec.compression ?? 'none',
+    GAUNTLET_WORK_TIME_MS: String(spec.workTimeMs ?? 0),
+    GAUNTLET_REQUEST_BYTES_MAX: String(spec.requestBytesMax ?? ''),
     GAUNTLET_TRANSACTION_SIZE: String(spec.transactionSize),
     GAUNTLET_ABORT_SHARE: String(spec.abortShare ?? 0),
     GAUNTLET_ABORT_TRANSACTIONS: (spec.abortTransactions ?? []).join(','),
     GAUNTLET_MISTAKE: spec.mistake ?? '',
     GAUNTLET_GROUP_PROTOCOL: spec.groupProtocol ?? 'classic',
     GAUNTLET_SEED: String(seed),
-    GAUNTLET_SESSION_TIMEOUT_MS: String(copierTimeouts.sessionTimeoutMs),
-    GAUNTLET_HEARTBEAT_INTERVAL_MS: String(copierTimeouts.heartbeatIntervalMs),
+    GAUNTLET_SESSION_TIMEOUT_MS: String(sessionTimeoutMs),
+    GAUNTLET_HEARTBEAT_INTERVAL_MS: String(heartbeatIntervalMs),
     GAUNTLET_REBALANCE_TIMEOUT_MS: String(copierTimeouts.rebalanceTimeoutMs),
     GAUNTLET_REQUEST_TIMEOUT_MS: String(copierTimeouts.requestTimeoutMs),
-    GAUNTLET_TRANSACTION_TIMEOUT_MS: String(copierTimeouts.transactionTimeoutMs),
+    GAUNTLET_TRANSACTION_TIMEOUT_MS: String(transactionTimeoutOf(spec)),
     GAUNTLET_BLOCK_MS: String(copierTimeouts.blockMs),
     GAUNTLET_LINGER_MS: String(copierTimeouts.lingerMs),
   }
+}
+
+const compressions: readonly string[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+
+function isCompression(word: string): word is Compression {
+  return compressions.includes(word)
 }
 
 /** Reads back what the two functions above wrote; throws if somebody else left something out. */
@@ -114,6 +176,8 @@ export function settingsFromEnvironment(
     if (!Number.isFinite(Number(value))) throw new Error(`${name} is not a number: ${value}`)
     return Number(value)
   }
+  const compression = environment.GAUNTLET_COMPRESSION ?? 'none'
+  if (!isCompression(compression)) throw new Error(`no such compression: ${compression}`)
   const mistake = environment.GAUNTLET_MISTAKE ?? ''
   if (mistake !== '' && !isMistake(mistake)) throw new Error(`no such mistake: ${mistake}`)
   return {
@@ -133,6 +197,17 @@ export function settingsFromEnvironment(
       .map(Number),
     mistake: mistake === '' ? undefined : mistake,
     groupProtocol: environment.GAUNTLET_GROUP_PROTOCOL === 'consumer' ? 'consumer' : 'classic',
+    sessionTimeoutMs: number('GAUNTLET_SESSION_TIMEOUT_MS', copierTimeouts.sessionTimeoutMs),
+    heartbeatIntervalMs: number(
+      'GAUNTLET_HEARTBEAT_INTERVAL_MS',
+      copierTimeouts.heartbeatIntervalMs,
+    ),
+    transactionTimeoutMs: number(
+      'GAUNTLET_TRANSACTION_TIMEOUT_MS',
+      copierTimeouts.transactionTimeoutMs,
+    ),
+    compression,
+    workTimeMs: number('GAUNTLET_WORK_TIME_MS', 0),
     seed: number('GAUNTLET_SEED', 0),
   }
 }

@@ -27,7 +27,7 @@ export async function copierProgram(
 ): Promise<Program> {
   const env = {
     ...instanceEnvironment(setup),
-    ...copierEnvironment(spec, seed),
+    ...copierEnvironment(spec, setup, seed),
     // Kafkajs has other retry settings under test than anywhere else.
     NODE_ENV: undefined,
   }

@@ -15,13 +15,13 @@ import { type PartitionCopier, partitionCopier } from './kafkajs-partition.ts'
 const retryDelayMs = 200
 const fetchWaitMs = 250
 const heartbeatCheckMs = 500
-/** Longer than a transaction may take; then the process leaves without having closed everything. */
-const leaveLimitMs = copierTimeouts.transactionTimeoutMs + 3_000
 /** Errors of the library that end a consumer: a new one is better than its own third try. */
 const consumerRetry = { retries: 4, initialRetryTime: 100, maxRetryTime: 500 }
 
 const settings = settingsFromEnvironment(process.env)
 const { inputTopic, group, mistake } = settings
+/** Longer than a transaction may take; then the process leaves without having closed everything. */
+const leaveLimitMs = settings.transactionTimeoutMs + 3_000
 const clientId = `${settings.workload}-${settings.index}`
 const journal = openJournal(settings.journalFile)
 const partitions = new Map<number, PartitionCopier>()
@@ -159,8 +159,8 @@ async function copyBatch(
 async function consume(topics: Topics): Promise<void> {
   const consumer = client(`${clientId}-consumer`).consumer({
     groupId: group,
-    sessionTimeout: copierTimeouts.sessionTimeoutMs,
-    heartbeatInterval: copierTimeouts.heartbeatIntervalMs,
+    sessionTimeout: settings.sessionTimeoutMs,
+    heartbeatInterval: settings.heartbeatIntervalMs,
     rebalanceTimeout: copierTimeouts.rebalanceTimeoutMs,
     maxWaitTimeInMs: fetchWaitMs,
     readUncommitted: mistake === 'read-uncommitted',

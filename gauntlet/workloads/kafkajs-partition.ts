@@ -4,7 +4,14 @@
 // one, and only then are the committed offsets read that it goes on from.
 // Nothing is ever tried again with a producer that has failed: kafkajs cannot abort after a failed commit.
 // The next producer's InitProducerId ends whatever was open, and the offsets tell what became of it.
-import { type KafkaMessage, Partitioners, type Producer, type Sender } from 'kafkajs'
+import { randomUUID } from 'node:crypto'
+import {
+  CompressionTypes,
+  type KafkaMessage,
+  Partitioners,
+  type Producer,
+  type Sender,
+} from 'kafkajs'
 import type { CommittedOffsets } from './committed-offset.ts'
 import { copiedRecord, recordId } from './copied-record.ts'
 import { type CopierSettings, copierTimeouts } from './copier-settings.ts'
@@ -13,6 +20,8 @@ import { kafkajsClient } from './kafkajs-client.ts'
 
 /** InitProducerId waits for the last transaction's markers; kafkajs asks for them for some 9 s. */
 const takeLimitMs = 30_000
+const allReplicas = -1
+const leaderAlone = 1
 
 export interface PartitionCopierOptions {
   settings: CopierSettings
@@ -57,16 +66,22 @@ interface Attempt {
 export function partitionCopier(options: PartitionCopierOptions): PartitionCopier {
   const { settings, partition, journal, log } = options
   const { mistake } = settings
-  const transactional = mistake !== 'output-without-transaction'
+  const idempotent = mistake !== 'acks-one'
+  const transactional = idempotent && mistake !== 'output-without-transaction'
   const transactionalId = `${settings.workload}-${partition}`
+  const compression =
+    settings.compression === 'gzip' ? CompressionTypes.GZIP : CompressionTypes.None
   const choosePartition = Partitioners.DefaultPartitioner()
   let producer: Producer | undefined
   let position = 0
   let ordinal = 0
   /** The last transaction, if what became of it is not known. */
   let open: Attempt | undefined
-  /** Set by one mistake alone: goes on from here instead of asking for the committed offset. */
+  /** Set by mistakes alone: goes on from here instead of asking for the committed offset. */
   let redoFrom: number | undefined
+
+  const producerId = (): string =>
+    mistake === 'random-transactional-id' ? `${transactionalId}-${randomUUID()}` : transactionalId
 
   function newProducer(): Producer {
     return kafkajsClient({
@@ -75,11 +90,11 @@ export function partitionCopier(options: PartitionCopierOptions): PartitionCopie
       requestTimeoutMs: copierTimeouts.requestTimeoutMs,
       log,
     }).producer({
-      idempotent: true,
+      idempotent,
       maxInFlightRequests: 1,
       createPartitioner: Partitioners.DefaultPartitioner,
-      transactionTimeout: copierTimeouts.transactionTimeoutMs,
-      ...(transactional ? { transactionalId } : {}),
+      transactionTimeout: settings.transactionTimeoutMs,
+      ...(transactional ? { transactionalId: producerId() } : {}),
     })
   }
 
@@ -140,7 +155,8 @@ export function partitionCopier(options: PartitionCopierOptions): PartitionCopie
             })),
           )
         try {
-          const [answer] = await sender.send({ topic, acks: -1, messages: records })
+          const acks = idempotent ? allReplicas : leaderAlone
+          const [answer] = await sender.send({ topic, acks, compression, messages: records })
           told('ok', Number(answer?.baseOffset))
         } catch (error) {
           told('unknown')
@@ -185,6 +201,9 @@ export function partitionCopier(options: PartitionCopierOptions): PartitionCopie
     return { producer: active, transaction, ids, next, asked: 'abort', abandoned: false }
   }
 
+  /** Stands for what an application does between its first and its last request of a transaction. */
+  const work = () => new Promise<void>((resolve) => setTimeout(resolve, settings.workTimeMs))
+
   async function transact(
     attempt: Attempt,
     messages: readonly KafkaMessage[],
@@ -192,6 +211,8 @@ export function partitionCopier(options: PartitionCopierOptions): PartitionCopie
   ): Promise<void> {
     const current = await attempt.producer.transaction()
     await send(current, messages, attempt)
+    await work()
+    stopIfAbandoned(attempt)
     if (mistake !== 'offsets-outside-transaction') {
       const partitions = [{ partition, offset: String(attempt.next) }]
       await current.sendOffsets({
@@ -218,15 +239,16 @@ export function partitionCopier(options: PartitionCopierOptions): PartitionCopie
     const { transaction, ids } = attempt
     const abort = options.abortsOnPurpose(ordinal)
     open = attempt
-    const work = transact(attempt, messages, abort)
+    const underWay = transact(attempt, messages, abort)
     try {
-      await withinLimit(work, copierTimeouts.transactionTimeoutMs, transaction)
+      await withinLimit(underWay, settings.transactionTimeoutMs, transaction)
     } catch (error) {
       attempt.abandoned = true
       // Kafkajs connects again to go on with what is still under way, so it is closed when that ends, too.
-      work.catch(() => undefined).finally(() => close(active))
+      underWay.catch(() => undefined).finally(() => close(active))
       journal.append({ txn: attempt.asked, outcome: 'unknown', ids, transaction })
       if (attempt.asked === 'commit' && mistake === 'redo-after-unknown-commit') redoFrom = position
+      if (attempt.asked === 'abort' && mistake === 'position-not-rewound') redoFrom = next
       throw error
     }
     open = undefined
@@ -241,7 +263,7 @@ export function partitionCopier(options: PartitionCopierOptions): PartitionCopie
   ): Promise<void> {
     const attempt = newAttempt(active, messages, next)
     try {
-      const limitMs = copierTimeouts.transactionTimeoutMs
+      const limitMs = settings.transactionTimeoutMs
       await withinLimit(send(active, messages, attempt), limitMs, attempt.transaction)
     } catch (error) {
       attempt.abandoned = true

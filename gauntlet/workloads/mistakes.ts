@@ -7,14 +7,70 @@ export interface MistakeDescription {
   /** Which fault, at which step, makes it fail. */
   fails: string
   /** The anomaly that must be found then. */
-  anomaly: 'duplicate' | 'aborted-read'
+  anomaly: 'duplicate' | 'aborted-read' | 'missing-output' | 'stall'
   /** Copiers that can make it. */
   clients: readonly ('kafkajs' | 'java')[]
 }
 
 const both = ['kafkajs', 'java'] as const
+const javaOnly = ['java'] as const
 
 export const mistakes = {
+  'acks-one': {
+    wrong:
+      'sends its output with acks=1 by a producer that is neither idempotent nor transactional, and commits offsets afterwards',
+    fails:
+      'a batch is in the log and its answer is lost, so the client sends it again: `disconnect: before-reply` on `reply: Produce, error: NONE`; or a leader dies before its followers have the batch',
+    anomaly: 'duplicate',
+    clients: both,
+  },
+  'auto-commit': {
+    wrong:
+      'lets its consumer commit offsets by the clock, beside a transactional producer that never sends them',
+    fails:
+      'output is committed and the clock has not struck yet: `rebalance: { how: evict }` on `reply: EndTxn`, or the instance killed on it',
+    anomaly: 'duplicate',
+    clients: javaOnly,
+  },
+  'position-not-rewound': {
+    wrong:
+      'aborts its transaction after an error and reads on from where it is, instead of going back to the committed offsets',
+    fails:
+      'any error that makes the client abort: `error: { code: INVALID_TXN_STATE, seen-by-broker: false }` on `request: Produce`',
+    anomaly: 'missing-output',
+    clients: both,
+  },
+  'produce-after-revocation': {
+    wrong:
+      "commits its offsets by the group's name alone (as it was done before KIP-447), so nobody can refuse what it commits for partitions that it has lost",
+    fails:
+      'it is out of its group in the middle of a transaction, and its TxnOffsetCommit arrives when the next owner has begun: `rebalance: { how: evict }` on a `reply: Produce`, `delay` on the TxnOffsetCommit',
+    anomaly: 'duplicate',
+    clients: javaOnly,
+  },
+  'random-transactional-id': {
+    wrong: 'gives every new producer a transactional id of its own, so that none fences another',
+    fails:
+      'kafkajs: two owners of a partition commit it both: `rebalance: { how: evict }`, and the EndTxn of the evicted one late. Java: the group refuses the old owner, but what a killed instance left open stops every reader until its timeout',
+    anomaly: 'duplicate',
+    clients: both,
+  },
+  'send-failures-ignored': {
+    wrong:
+      'sends its output in no transaction, never looks at what became of the sends, and commits its offsets',
+    fails:
+      'any error that the client does not retry: `error: { code: TOPIC_AUTHORIZATION_FAILED, seen-by-broker: false }` on `request: Produce`',
+    anomaly: 'missing-output',
+    clients: javaOnly,
+  },
+  'transaction-timeout-too-short': {
+    wrong:
+      'has a transaction timeout of 1 s, which is enough until a transaction takes longer; then the coordinator aborts each, and the work is done again and again',
+    fails:
+      'a slow network: `delay: { by: 500ms, of: both }` on all connections for some seconds, with a bound for `stall`',
+    anomaly: 'stall',
+    clients: both,
+  },
   'offsets-outside-transaction': {
     wrong:
       'commits its output in a transaction, and the offsets by an OffsetCommit of its own after it',

@@ -1,6 +1,6 @@
 // What a schema cannot say about the rest of a plan: parts that contradict each other.
 import { brokersDefault, isContractByTopic, topicsOf } from './plan.ts'
-import type { PlanDocument } from './plan-schema.ts'
+import { mistakesOfJava, type PlanDocument } from './plan-schema.ts'
 import type { Flaw } from './problem.ts'
 
 export function planFlaws(document: PlanDocument): Flaw[] {
@@ -45,19 +45,57 @@ function topicFlaws(document: PlanDocument): Flaw[] {
   })
 }
 
+type Copier = NonNullable<PlanDocument['workload']['copier']>
+
+/** Keys that only the Java client can do, and why kafkajs cannot. */
+const keysOfJava = {
+  'client-version': 'kafkajs comes in one version',
+  'group-protocol': 'kafkajs speaks the classic protocol',
+  'transactional-id': 'the kafkajs copier takes one for each input partition',
+  'group-instance-id': 'kafkajs has no static members',
+  assignment: 'kafkajs always gives all partitions back',
+  'max-request-size': 'kafkajs has no such limit',
+} as const satisfies Partial<Record<keyof Copier, string>>
+
+const compressionsOfKafkajs: readonly string[] = ['none', 'gzip']
+
 function copierFlaws(document: PlanDocument): Flaw[] {
   // The proxy alone has no workload, whatever the type of a whole plan says.
   const workload: PlanDocument['workload'] | undefined = document.workload
   const copier = workload?.copier
+  if (copier === undefined) return []
+  return copier.client === 'kafkajs' ? kafkajsFlaws(copier) : groupFlaws(copier)
+}
+
+function kafkajsFlaws(copier: Copier): Flaw[] {
   const flaws: Flaw[] = []
-  if (copier?.client === 'kafkajs') {
-    for (const key of ['client-version', 'group-protocol'] as const) {
-      if (copier[key] === undefined) continue
-      const message = `\`${key}\` is for \`client: java\`; kafkajs comes in one version and speaks the classic protocol`
-      flaws.push({ path: ['workload', 'copier', key], at: 'key', message })
-    }
+  for (const [key, why] of Object.entries(keysOfJava)) {
+    if (copier[key as keyof typeof keysOfJava] === undefined) continue
+    const message = `\`${key}\` is for \`client: java\`: ${why}`
+    flaws.push({ path: ['workload', 'copier', key], at: 'key', message })
+  }
+  const { compression, mistake } = copier
+  if (compression !== undefined && !compressionsOfKafkajs.includes(compression)) {
+    const message = `kafkajs brings no ${compression}: use none or gzip, or \`client: java\``
+    flaws.push({ path: ['workload', 'copier', 'compression'], at: 'value', message })
+  }
+  if (mistake !== undefined && mistakesOfJava.includes(mistake)) {
+    const message = `the kafkajs copier cannot make the mistake ${mistake}: use \`client: java\``
+    flaws.push({ path: ['workload', 'copier', 'mistake'], at: 'value', message })
   }
   return flaws
+}
+
+/** In the protocol of KIP-848 the group's coordinator decides what is the client's affair in the classic one. */
+function groupFlaws(copier: Copier): Flaw[] {
+  if (copier['group-protocol'] !== 'consumer') return []
+  return (['assignment', 'session-timeout'] as const)
+    .filter((key) => copier[key] !== undefined)
+    .map((key) => ({
+      path: ['workload', 'copier', key],
+      at: 'key',
+      message: `\`${key}\` does nothing with \`group-protocol: consumer\`: the broker decides it`,
+    }))
 }
 
 function contractFlaws(document: PlanDocument): Flaw[] {

@@ -14,6 +14,8 @@ export const brokersMax = 9
 export const partitionsMax = 1_000
 export const instancesMax = 64
 export const tagsMax = 20
+/** What a broker takes as one request by default (socket.request.max.bytes). */
+export const requestBytesMax = 104_857_600
 
 /** What a run can find; the words of `expect.findings` and `expect.allow`. */
 export const findingKinds = [
@@ -36,12 +38,25 @@ export type FindingKind = (typeof findingKinds)[number]
 
 /** The deliberately wrong copiers. */
 export const mistakes = [
+  'acks-one',
+  'auto-commit',
   'offsets-outside-transaction',
   'output-without-transaction',
+  'position-not-rewound',
+  'produce-after-revocation',
+  'random-transactional-id',
   'read-uncommitted',
   'redo-after-unknown-commit',
+  'send-failures-ignored',
+  'transaction-timeout-too-short',
 ] as const
 export type Mistake = (typeof mistakes)[number]
+/** Those that only the Java copier can make. */
+export const mistakesOfJava: readonly Mistake[] = [
+  'auto-commit',
+  'produce-after-revocation',
+  'send-failures-ignored',
+]
 
 const closed = { additionalProperties: false } as const
 const Text = Type.String({ minLength: 1 })
@@ -141,6 +156,14 @@ const Restart = Type.Object(
   { ...closed, description: 'How often an instance that ended by itself is started again.' },
 )
 
+const InstanceTemplate = Type.String({
+  pattern: '^([A-Za-z0-9._-]|\\$\\{(instance|workload|index)\\})+$',
+  maxLength: 200,
+  title: 'name of an instance',
+  description:
+    'Letters, digits, dots, dashes and underscores; instance, workload and index in dollar braces are filled in.',
+})
+
 const CopierSchema = Type.Object(
   {
     client: Type.Enum(['java', 'kafkajs']),
@@ -160,6 +183,27 @@ const CopierSchema = Type.Object(
     ),
     mistake: Type.Optional(Type.Enum([...mistakes])),
     'group-protocol': Type.Optional(Type.Enum(['classic', 'consumer'])),
+    'transactional-id': Type.Optional(InstanceTemplate),
+    'group-instance-id': Type.Optional(InstanceTemplate),
+    assignment: Type.Optional(
+      Type.Enum(['eager', 'cooperative'], {
+        description: 'Whether a rebalance takes all partitions away, or only those that move.',
+      }),
+    ),
+    'transaction-timeout': Type.Optional(Duration),
+    'session-timeout': Type.Optional(Duration),
+    compression: Type.Optional(Type.Enum(['none', 'gzip', 'snappy', 'lz4', 'zstd'])),
+    'work-time': Type.Optional({
+      ...Duration,
+      description: 'How long the work on one transaction takes while it is open: 200ms.',
+    } as typeof Duration),
+    'max-request-size': Type.Optional(
+      Type.Integer({
+        minimum: 1_000,
+        maximum: requestBytesMax,
+        description: 'Bytes that the client itself refuses to send more of at once.',
+      }),
+    ),
     restart: Type.Optional(Restart),
   },
   {

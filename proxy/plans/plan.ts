@@ -49,6 +49,16 @@ export interface CopierPlan {
   mistake?: Mistake
   restartTimes: number
   groupProtocol?: 'classic' | 'consumer'
+  /** Templates with `${instance}`, `${workload}` and `${index}`. */
+  transactionalId?: string
+  groupInstanceId?: string
+  assignment?: 'eager' | 'cooperative'
+  transactionTimeoutMs?: number
+  sessionTimeoutMs?: number
+  compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+  /** How long the work on one transaction takes while it is open. */
+  workTimeMs?: number
+  requestBytesMax?: number
 }
 
 export interface CommandPlan {
@@ -236,6 +246,14 @@ function workloadOf({ workload }: PlanDocument): WorkloadPlan {
       ...given('mistake', copier.mistake),
       restartTimes: copier.restart?.times ?? 0,
       ...given('groupProtocol', copier['group-protocol']),
+      ...given('transactionalId', copier['transactional-id']),
+      ...given('groupInstanceId', copier['group-instance-id']),
+      ...given('assignment', copier.assignment),
+      ...given('transactionTimeoutMs', milliseconds(copier['transaction-timeout'])),
+      ...given('sessionTimeoutMs', milliseconds(copier['session-timeout'])),
+      ...given('compression', copier.compression),
+      ...given('workTimeMs', milliseconds(copier['work-time'])),
+      ...given('requestBytesMax', copier['max-request-size']),
     }
   }
   if (command !== undefined) {
@@ -299,6 +317,10 @@ function contractsOf({ contract }: PlanDocument, outputs: readonly TopicPlan[]):
   )
 }
 
+function milliseconds(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : durationMs(text)
+}
+
 function notForOf({ expect }: PlanDocument): Plan['notFor'] {
   const reasons = Object.entries(expect?.clients ?? {}).flatMap(([client, { applies, because }]) =>
     applies === false ? [[client, because]] : [],
@@ -307,7 +329,6 @@ function notForOf({ expect }: PlanDocument): Plan['notFor'] {
 }
 
 function expectOf({ expect, workload }: PlanDocument): ExpectPlan {
-  const duration = (text: string | undefined) => (text === undefined ? undefined : durationMs(text))
   const client = workload.copier?.client
   const own = client === undefined ? undefined : expect?.clients?.[client]
   // A verdict of its own comes with its own findings: those of the plan belong to the plan's verdict.
@@ -316,9 +337,9 @@ function expectOf({ expect, workload }: PlanDocument): ExpectPlan {
     verdict: verdict ?? 'PASS',
     findings: findings ?? [],
     because: own?.because ?? '',
-    ...given('drainMs', duration(expect?.drain)),
-    ...given('recoveryMs', duration(expect?.recovery)),
-    ...given('stallMs', duration(expect?.stall)),
+    ...given('drainMs', milliseconds(expect?.drain)),
+    ...given('recoveryMs', milliseconds(expect?.recovery)),
+    ...given('stallMs', milliseconds(expect?.stall)),
     allow: expect?.allow ?? [],
   }
 }

@@ -26,13 +26,17 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.Random;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.RangeAssignor;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -53,6 +57,8 @@ public final class JavaCopier {
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
   /** A commit that takes longer is taken for failed, by one mistake alone. */
   private static final int IMPATIENT_BLOCK_MS = 2_000;
+  /** Of one mistake alone; Kafka's default is 5 s. */
+  private static final int AUTO_COMMIT_INTERVAL_MS = 2_000;
   private static final String ID_HEADER = "gauntlet-id";
 
   private final String input = text("GAUNTLET_INPUT", null);
@@ -64,8 +70,12 @@ public final class JavaCopier {
   private final double abortShare = Double.parseDouble(text("GAUNTLET_ABORT_SHARE", "0"));
   private final Set<Integer> abortTransactions = numbers("GAUNTLET_ABORT_TRANSACTIONS");
   private final Random abortRandom;
-  private final boolean transactional = !mistake.equals("output-without-transaction");
-  private final boolean offsetsInside = transactional && !mistake.equals("offsets-outside-transaction");
+  private final int workTimeMs = number("GAUNTLET_WORK_TIME_MS", 0);
+  private final boolean transactional =
+      !Set.of("output-without-transaction", "acks-one", "send-failures-ignored").contains(mistake);
+  private final boolean autoCommit = mistake.equals("auto-commit");
+  private final boolean offsetsInside =
+      transactional && !autoCommit && !mistake.equals("offsets-outside-transaction");
   private final Journal journal = new Journal(text("GAUNTLET_JOURNAL", null));
 
   private volatile boolean leaving;
@@ -167,6 +177,8 @@ public final class JavaCopier {
         waiting.add(record);
       }
       if (waiting.isEmpty()) return null;
+      // By its next poll the consumer takes everything that it has handed out for done.
+      if (autoCommit) break;
       if (first) endMs = System.currentTimeMillis() + lingerMs;
     }
     if (leaving || waiting.isEmpty()) return null;
@@ -243,6 +255,13 @@ public final class JavaCopier {
 
   // ---- Writing ----
 
+  /** The group as the offsets of a transaction are committed for; one mistake forgets who it is in it. */
+  private ConsumerGroupMetadata membership() {
+    return mistake.equals("produce-after-revocation")
+        ? new ConsumerGroupMetadata(text("GAUNTLET_GROUP", null))
+        : consumer.groupMetadata();
+  }
+
   private void copy(Work work) {
     work.transaction = transactionalId + "/" + ProcessHandle.current().pid() + "-" + ++ordinal;
     boolean abort = transactional && abortsOnPurpose();
@@ -250,7 +269,8 @@ public final class JavaCopier {
     try {
       if (transactional) producer.beginTransaction();
       send(work);
-      if (offsetsInside) producer.sendOffsetsToTransaction(work.offsets, consumer.groupMetadata());
+      sleep(workTimeMs);
+      if (offsetsInside) producer.sendOffsetsToTransaction(work.offsets, membership());
       if (abort) {
         abortAndRewind(work);
         return;
@@ -262,7 +282,7 @@ public final class JavaCopier {
       else rewind();
       return;
     }
-    if (!offsetsInside) commitOutside(work);
+    if (!offsetsInside && !autoCommit) commitOutside(work);
   }
 
   /** Only mistaken copiers come here. */
@@ -305,7 +325,9 @@ public final class JavaCopier {
       }
     }
     journal.write(lines.toString());
-    if (failure != null) throw failure;
+    if (failure == null) return;
+    if (!mistake.equals("send-failures-ignored")) throw failure;
+    log(work.transaction + ": nobody looks at this: " + failure.getCause());
   }
 
   /** True when the commit is certain. Otherwise everything that has to follow has been done. */
@@ -337,7 +359,7 @@ public final class JavaCopier {
     // An abort after a commit that got no answer would be a lie: the new producer finds out.
     if (!work.commitAsked && abort()) {
       journal.transaction(work, "abort", "ok");
-      rewind();
+      if (!mistake.equals("position-not-rewound")) rewind();
       return;
     }
     // The client lets an error of the commit be answered by an abort when it knows that none took place.
@@ -398,14 +420,18 @@ public final class JavaCopier {
     int requestTimeoutMs = number("GAUNTLET_REQUEST_TIMEOUT_MS", 5_000);
     boolean impatient = mistake.equals("redo-after-unknown-commit");
     Properties properties = common("producer");
-    properties.put("enable.idempotence", "true");
-    properties.put("acks", "all");
+    boolean leaderAlone = mistake.equals("acks-one");
+    properties.put("enable.idempotence", String.valueOf(!leaderAlone));
+    properties.put("acks", leaderAlone ? "1" : "all");
+    properties.put("compression.type", text("GAUNTLET_COMPRESSION", "none"));
+    putIfSet(properties, "max.request.size", "GAUNTLET_REQUEST_BYTES_MAX");
     properties.put("delivery.timeout.ms", String.valueOf(2 * requestTimeoutMs + 2_000));
     properties.put(
         "max.block.ms",
         String.valueOf(impatient ? IMPATIENT_BLOCK_MS : number("GAUNTLET_BLOCK_MS", 10_000)));
     if (transactional) {
-      properties.put("transactional.id", transactionalId);
+      boolean random = mistake.equals("random-transactional-id");
+      properties.put("transactional.id", random ? transactionalId + "-" + UUID.randomUUID() : transactionalId);
       properties.put("transaction.timeout.ms", text("GAUNTLET_TRANSACTION_TIMEOUT_MS", "15000"));
     }
     return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
@@ -414,7 +440,9 @@ public final class JavaCopier {
   private Consumer<byte[], byte[]> newConsumer() {
     Properties properties = common("consumer");
     properties.put("group.id", text("GAUNTLET_GROUP", null));
-    properties.put("enable.auto.commit", "false");
+    properties.put("enable.auto.commit", String.valueOf(autoCommit));
+    properties.put("auto.commit.interval.ms", String.valueOf(AUTO_COMMIT_INTERVAL_MS));
+    putIfSet(properties, "group.instance.id", "GAUNTLET_GROUP_INSTANCE_ID");
     properties.put("auto.offset.reset", "earliest");
     properties.put(
         "isolation.level", mistake.equals("read-uncommitted") ? "read_uncommitted" : "read_committed");
@@ -427,8 +455,20 @@ public final class JavaCopier {
     } else {
       properties.put("session.timeout.ms", text("GAUNTLET_SESSION_TIMEOUT_MS", "6000"));
       properties.put("heartbeat.interval.ms", text("GAUNTLET_HEARTBEAT_INTERVAL_MS", "1500"));
+      switch (text("GAUNTLET_ASSIGNMENT", "")) {
+        case "cooperative" -> properties.put("partition.assignment.strategy", CooperativeStickyAssignor.class.getName());
+        case "eager" -> properties.put("partition.assignment.strategy", RangeAssignor.class.getName());
+        default -> {
+          // The client's own default: eager, and ready to become cooperative.
+        }
+      }
     }
     return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+  }
+
+  private static void putIfSet(Properties properties, String key, String variable) {
+    String value = text(variable, "");
+    if (!value.isEmpty()) properties.put(key, value);
   }
 
   private Properties common(String role) {
@@ -591,8 +631,13 @@ public final class JavaCopier {
   }
 
   private static void pause() {
+    sleep(RETRY_DELAY_MS);
+  }
+
+  private static void sleep(long delayMs) {
+    if (delayMs == 0) return;
     try {
-      Thread.sleep(RETRY_DELAY_MS);
+      Thread.sleep(delayMs);
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
     }

@@ -71,6 +71,56 @@ describe('what a plan means', () => {
     expect(planOf(head, { seedDefault: 99, set: ['seed=6'] }).seed).toBe(6)
   })
 
+  it('takes the settings of a copier', () => {
+    const plan = planOf(`name: trial
+workload:
+  copier:
+    client: java
+    transactional-id: \${workload}-shared
+    group-instance-id: \${instance}
+    assignment: cooperative
+    transaction-timeout: 4s
+    session-timeout: 45s
+    compression: zstd
+    work-time: 250ms
+    max-request-size: 2000000
+load: { records: 100 }
+`)
+    expect(plan.workload).toMatchObject({
+      transactionalId: `\${workload}-shared`,
+      groupInstanceId: `\${instance}`,
+      assignment: 'cooperative',
+      transactionTimeoutMs: 4_000,
+      sessionTimeoutMs: 45_000,
+      compression: 'zstd',
+      workTimeMs: 250,
+      requestBytesMax: 2_000_000,
+    })
+  })
+
+  it.each([
+    ['transactional-id: a', 'takes one for each input partition'],
+    ['group-instance-id: a', 'no static members'],
+    ['assignment: eager', 'gives all partitions back'],
+    ['max-request-size: 5000', 'no such limit'],
+    ['group-protocol: consumer', 'speaks the classic protocol'],
+    ['compression: lz4', 'kafkajs brings no lz4'],
+    ['mistake: auto-commit', 'cannot make the mistake auto-commit'],
+  ])('refuses %s of a kafkajs copier', (setting, why) => {
+    const plan = `name: trial\nworkload: { copier: { client: kafkajs, ${setting} } }\nload: { records: 1 }\n`
+    expect(problemText(problemOf(plan))).toContain(why)
+    expect(planOf(plan.replace('kafkajs', 'java')).workload.kind).toBe('copier')
+  })
+
+  it.each(['assignment: eager', 'session-timeout: 9s'])(
+    'refuses %s where the broker decides it',
+    (setting) => {
+      const plan = `name: trial\nworkload: { copier: { client: java, group-protocol: consumer, ${setting} } }\nload: { records: 1 }\n`
+      expect(problemText(problemOf(plan))).toContain('the broker decides it')
+      expect(planOf(plan.replace('consumer', 'classic')).workload.kind).toBe('copier')
+    },
+  )
+
   it('resolves units', () => {
     const plan = planOf(`name: trial
 workload:
