@@ -127,7 +127,9 @@ export function createEngine(
   parts: { runtime: Runtime; host: Host | undefined; listener: (event: ProxyEvent) => void },
 ): Engine {
   const { runtime, host } = parts
-  const emit: Emit = (event) => parts.listener({ atMs: runtime.nowMs(), ...event } as ProxyEvent)
+  // The tracker's events have their time already; there are too many of them to copy each.
+  const emit: Emit = (event) =>
+    parts.listener(('atMs' in event ? event : { atMs: runtime.nowMs(), ...event }) as ProxyEvent)
   const rules = createRuleBook({ random: runtime.random, aliases: options.topicAliases })
   const topics = createTopicNames()
   const brokers = createBrokers(options.bootstrap)

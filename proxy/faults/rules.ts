@@ -6,6 +6,7 @@ import type { MessageView } from './message-view.ts'
 import { faultKindNamed } from './registry.ts'
 import {
   compileChoice,
+  compileLastingTest,
   compileMessageTest,
   type MessageTest,
   planeOf,
@@ -34,6 +35,8 @@ export interface Rule {
   /** Chance beyond the choice of messages, e.g. jitter; seeded per fault. */
   random: () => number
   test: MessageTest | undefined
+  /** The part of the test that asks for lasting facts only. */
+  lastingTest: MessageTest | undefined
   choose: ((view: MessageView) => boolean) | undefined
   /** While its effect lasts, a windowed fault may claim messages of its own accord. */
   claims: ((view: MessageView) => boolean) | undefined
@@ -47,6 +50,7 @@ export type Decision =
 /** Somebody waits for a message (a held one, a gate); told at most once. */
 export interface Waiter {
   test: MessageTest
+  lastingTest: MessageTest
   trigger: MessageTrigger
   found(): void
 }
@@ -62,6 +66,8 @@ export interface RuleBook {
   /** Tells waiters of a message that has happened. */
   notice(view: MessageView): void
   wait(trigger: MessageTrigger, found: () => void): () => void
+  /** Whether any rule or waiter could ever care for a message with this view's lasting facts. */
+  couldMatch(view: MessageView): boolean
   /** Whether any rule or waiter could care for this API on this side of this plane. */
   wants(side: Side, plane: Plane, apiName: string): boolean
   /** Called whenever `wants` may answer otherwise. */
@@ -120,6 +126,7 @@ export function createRuleBook(options: {
         armed: true,
         random: options.random(`effect ${spec.name}`),
         test: isMessage ? compileMessageTest(when, options.aliases) : undefined,
+        lastingTest: isMessage ? compileLastingTest(when, options.aliases) : undefined,
         choose: isMessage ? compileChoice(when, options.random(`fault ${spec.name}`)) : undefined,
         claims: undefined,
       }
@@ -160,12 +167,25 @@ export function createRuleBook(options: {
       }
     },
     wait(trigger, found) {
-      const waiter: Waiter = { trigger, test: compileMessageTest(trigger, options.aliases), found }
+      const { aliases } = options
+      const waiter: Waiter = {
+        trigger,
+        test: compileMessageTest(trigger, aliases),
+        lastingTest: compileLastingTest(trigger, aliases),
+        found,
+      }
       waiters.add(waiter)
       changed()
       return () => {
         if (waiters.delete(waiter)) changed()
       }
+    },
+    couldMatch(view) {
+      for (const rule of rules) {
+        if (rule.claims !== undefined || rule.lastingTest?.(view) === true) return true
+      }
+      for (const waiter of waiters) if (waiter.lastingTest(view)) return true
+      return false
     },
     wants(side, plane, apiName) {
       const fits = (trigger: MessageTrigger): boolean =>

@@ -139,6 +139,31 @@ export function compileMessageTest(trigger: MessageTrigger, aliases: TopicAliase
     tests.every((test) => test(view))
 }
 
+/**
+ * The test on what all messages of one client, API and place have in common; it passes wherever the whole one may.
+ * Where it fails, messages of that kind need not be read for the rule.
+ */
+export function compileLastingTest(trigger: MessageTrigger, aliases: TopicAliases): MessageTest {
+  const lasting: MessageTrigger = {}
+  const { broker, target, source, version, partition, instance, client, topic } = trigger
+  const id = trigger['transactional-id']
+  if (trigger.request !== undefined) lasting.request = trigger.request
+  if (trigger.reply !== undefined) lasting.reply = trigger.reply
+  lasting.plane = planeOf(trigger)
+  // A selector that is neither a number nor a glob may stand for something else tomorrow.
+  if (typeof broker === 'number') lasting.broker = broker
+  if (typeof target === 'number') lasting.target = target
+  if (typeof source === 'number') lasting.source = source
+  if (version !== undefined) lasting.version = version
+  if (partition !== undefined) lasting.partition = partition
+  if (typeof instance === 'number' || typeof instance === 'string') lasting.instance = instance
+  if (typeof client === 'string') lasting.client = client
+  if (typeof topic === 'string') lasting.topic = topic
+  if (typeof id === 'string') lasting['transactional-id'] = id
+  if (trigger.only !== undefined) lasting.only = trigger.only
+  return compileMessageTest(lasting, aliases)
+}
+
 /** Chooses among the matches of one rule: every one gets its ordinal from 1, counted per key. */
 export function compileChoice(
   trigger: Trigger,

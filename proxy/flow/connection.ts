@@ -1,6 +1,7 @@
 // One client connection and its broker connection: two walkers, the requests in flight between them, and
 // the carrying out of verdicts. It decides nothing: what becomes of a message is the pipeline's answer.
 import type { Plane } from '../events.ts'
+import type { ProduceShape } from './produce-shape.ts'
 import { createShaper, type Shape, type Shaper } from './shaper.ts'
 import type { Leg } from './sockets.ts'
 import { createWalker, type FrameDecision, type FrameMode, gather, stream } from './walker.ts'
@@ -71,10 +72,26 @@ export interface Pipeline<About = unknown> {
   requestMode(c: Connection, chunk: Buffer, at: number, available: number): FrameMode
   /** The exchange that `requestMode` has just read. */
   openExchange(c: Connection): Exchange<About>
+  /** A whole request: true when it is like one before it, followed by that, and passes. */
+  repeated(
+    c: Connection,
+    exchange: Exchange<About>,
+    chunk: Buffer,
+    at: number,
+    end: number,
+  ): boolean
   request(c: Connection, exchange: Exchange<About>, frame: Buffer): RequestVerdict
   /** True when nothing of the frame is held on to. */
   requestSeen(c: Connection, exchange: Exchange<About>, frame: Buffer): boolean
   replyMode(c: Connection, exchange: Exchange<About>): FrameMode
+  /** A whole answer: the same. */
+  replyRepeated(
+    c: Connection,
+    exchange: Exchange<About>,
+    chunk: Buffer,
+    at: number,
+    end: number,
+  ): boolean
   reply(c: Connection, exchange: Exchange<About>, frame: Buffer): ReplyVerdict
   replySeen(c: Connection, exchange: Exchange<About>, frame: Buffer): boolean
   /** The client closed its side while a request of its was held back. */
@@ -103,6 +120,8 @@ export interface Connection {
   readonly reachable: boolean
   /** Client id of the last request whose header was read in full. */
   clientId: string | null | undefined
+  /** What its Produce requests look like, newest last. */
+  produceShapes: ProduceShape[]
   /** Extra time for every message, while a delay window lasts. */
   slow:
     | {
@@ -484,6 +503,12 @@ export function openConnection(setup: ConnectionSetup): Connection {
       if (mode !== gather && !opening.silent) pending.push(opening)
       return mode
     },
+    glance(chunk, at, end, mode) {
+      if (opening === undefined || connection.slow !== undefined) return false
+      if (!pipeline.repeated(connection, opening, chunk, at, end)) return false
+      if (mode === gather && !opening.silent) pending.push(opening)
+      return true
+    },
     frame(frame) {
       const exchange = opening
       if (exchange === undefined) throw new Error('a frame has a header')
@@ -521,6 +546,11 @@ export function openConnection(setup: ConnectionSetup): Connection {
       }
       if (connection.slow !== undefined && connection.slow.replyMs > 0) return gather
       return lingering || mute ? gather : pipeline.replyMode(connection, exchange)
+    },
+    glance(chunk, at, end) {
+      const exchange = pending[0]
+      if (exchange === undefined || connection.slow !== undefined || lingering || mute) return false
+      return pipeline.replyRepeated(connection, exchange, chunk, at, end)
     },
     frame(frame) {
       const exchange = pending[0]
@@ -741,6 +771,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
       )
     },
     clientId: undefined,
+    produceShapes: [],
     slow: undefined,
     block: undefined,
     get torn() {

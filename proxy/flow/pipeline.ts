@@ -7,9 +7,10 @@ import type { Message } from '../protocol/codec.ts'
 import { apiOf, decodeRequest, decodeResponse, encodeResponse, knows } from '../protocol/codec.ts'
 import { errorNameOf } from '../protocol/error-codes.ts'
 import { readRequestHeader, responseBodyOffset, responseFrame } from '../protocol/frame.ts'
+import type { BatchFacts } from '../protocol/record-batch.ts'
 import { errorCodesIn } from '../protocol/synthesize.ts'
 import type { Runtime } from '../runtime.ts'
-import type { Observation, Tracker } from '../transactions/tracker.ts'
+import type { Observation, RepeatedProduce, Tracker } from '../transactions/tracker.ts'
 import type { Brokers } from './brokers.ts'
 import type {
   Connection,
@@ -23,6 +24,15 @@ import type {
 } from './connection.ts'
 import { createGate } from './gate.ts'
 import type { ClientDoor } from './links.ts'
+import {
+  answerShape,
+  hasShape,
+  type ProduceShape,
+  produceShape,
+  produceShapesMax,
+  readRepeated,
+  repeatedBaseOffset,
+} from './produce-shape.ts'
 import {
   addressesIn,
   apiVersionsKey,
@@ -45,6 +55,10 @@ export interface About {
   sentAtMs: number
   observation: Observation | undefined
   view: MessageView | undefined
+  /** A Produce like one before it. */
+  shape: ProduceShape | undefined
+  /** It was followed by that, and nothing of it was decoded. */
+  repeated: RepeatedProduce | undefined
   /** Decided at the request, done at the reply. */
   replyPlan: ((message: TakenReply) => ReplyVerdict) | undefined
   /** Wants to know the broker's answer that the client will not get. */
@@ -112,8 +126,12 @@ export function createPipeline(options: {
   /** 1 where a rule or a waiter may care for answers, so that a view of one is worth making. */
   const repliesAsked = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
 
+  /** How often rules have changed. */
+  let chartNumber = 0
+
   /** Who asked for what, per plane and API; made anew when rules change. */
   function chart(): void {
+    chartNumber += 1
     const claiming = rules.rules().some((rule) => rule.claims !== undefined)
     for (const plane of planes) {
       const requests = requestModes.get(plane)
@@ -141,13 +159,13 @@ export function createPipeline(options: {
   let correlationId = 0
   let silent = false
   let mode: FrameMode = stream
+  let shape: ProduceShape | undefined
+  let isTransactional = false
+  /** Filled anew by each repeated Produce. */
+  const batch: BatchFacts = { producerId: 0, producerEpoch: 0, baseSequence: 0, recordCount: 0 }
 
-  /** The place of acks in a Produce request; negative: so many bytes are needed. */
-  function readProduceHead(
-    chunk: Buffer,
-    at: number,
-    available: number,
-  ): { acks: number; transactional: boolean } | number {
+  /** Reads up to acks in a Produce request: 1 done, 0 cannot be read by hand, negative: so many bytes are needed. */
+  function readProduceHead(chunk: Buffer, at: number, available: number): number {
     const clientIdLength = Math.max(0, chunk.readInt16BE(at + 12))
     let place = headerBytesMin + clientIdLength
     if (version >= 9) {
@@ -155,7 +173,7 @@ export function createPipeline(options: {
       if (chunk[at + place] !== 0) return 0
       place += 1
     }
-    let transactional = false
+    isTransactional = false
     if (version >= 9) {
       let length = 0
       for (let shift = 0; ; shift += 7) {
@@ -165,16 +183,17 @@ export function createPipeline(options: {
         length |= (byte & 0x7f) << shift
         if (byte < 0x80 || shift >= 28) break
       }
-      transactional = length > 0
+      isTransactional = length > 0
       place += Math.max(0, length - 1)
     } else if (version >= 3) {
       if (available < place + 2) return -(place + 2)
       const length = chunk.readInt16BE(at + place)
-      transactional = length >= 0
+      isTransactional = length >= 0
       place += 2 + Math.max(0, length)
     }
     if (available < place + 2) return -(place + 2)
-    return { acks: chunk.readInt16BE(at + place), transactional }
+    silent = chunk.readInt16BE(at + place) === 0
+    return 1
   }
 
   function observe(
@@ -259,6 +278,68 @@ export function createPipeline(options: {
       },
       errors,
     }
+  }
+
+  function shapeIn(
+    c: Connection,
+    chunk: Buffer,
+    at: number,
+    available: number,
+  ): ProduceShape | undefined {
+    const { produceShapes: shapes } = c
+    for (let place = shapes.length - 1; place >= 0; place--) {
+      const candidate = shapes[place]
+      if (candidate !== undefined && hasShape(candidate, chunk, at, available)) return candidate
+    }
+    return undefined
+  }
+
+  /** Whether a rule or a waiter could care for a request of this shape, or for its answer. */
+  function isAsked(of: ProduceShape): boolean {
+    if (of.askedAt !== chartNumber) {
+      of.askedAt = chartNumber
+      const view = viewOf(of.of.sample, () => [])
+      of.isAsked = rules.couldMatch(view) || rules.couldMatch({ ...view, side: 'reply' })
+    }
+    return of.isAsked
+  }
+
+  /** Those that follow may be like this one. To be asked while its records are still there. */
+  function learnShape(c: Connection, exchange: Exchange<About>, about: About, frame: Buffer): void {
+    const { observation, request } = about
+    if (exchange.apiKey !== produceKey || about.shape !== undefined) return
+    if (c.plane !== 'client' || observation === undefined || request === undefined) return
+    const of = tracker.repeatable(observation)
+    if (of === undefined) return
+    const [topic] = request.topicData as Message[]
+    const [partition] = (topic?.partitionData ?? []) as Message[]
+    if (!Buffer.isBuffer(partition?.records)) return
+    const learnt = produceShape(frame, exchange.version, of, partition.records)
+    if (learnt === undefined) return
+    about.shape = learnt
+    c.produceShapes.push(learnt)
+    if (c.produceShapes.length > produceShapesMax) c.produceShapes.shift()
+  }
+
+  /** From here on the exchange is one like any other. */
+  function expand(about: About): void {
+    if (about.repeated === undefined) return
+    const observation = tracker.expand(about.repeated)
+    about.repeated = undefined
+    about.observation = observation
+    about.request = observation.request
+    about.clientId = observation.clientId
+  }
+
+  function isRepeated(exchange: Exchange<About>, chunk: Buffer, at: number, end: number): boolean {
+    const { about } = exchange
+    if (about?.shape === undefined || isAsked(about.shape)) return false
+    if (!readRepeated(about.shape, chunk, at, end, batch)) return false
+    about.repeated = tracker.repeat(about.shape.of, batch, {
+      correlationId: exchange.correlationId,
+      atMs: about.sentAtMs,
+    })
+    return about.repeated !== undefined
   }
 
   /** Requests that a fault has taken: nobody else will tell the tracker that they got no answer. */
@@ -423,20 +504,18 @@ export function createPipeline(options: {
       }
       silent = false
       mode = stream
+      shape = undefined
       if (!knows(apiKey, version)) return mode
       mode = requestModes.get(c.plane)?.[apiKey] ?? stream
-      if (apiKey === produceKey) {
-        const head = readProduceHead(chunk, at, available)
-        if (typeof head === 'number') {
-          if (head < 0) return head
-          // An unknown header tag: too rare to read by hand, so the frame is decoded whole.
-          mode = gather
-        } else {
-          silent = head.acks === 0
-          if (mode === tee && !head.transactional && !options.journalAllProduce) {
-            mode = rules.wants('reply', c.plane, 'Produce') ? tee : stream
-          }
-        }
+      if (apiKey !== produceKey) return mode
+      shape = shapeIn(c, chunk, at, available)
+      if (shape !== undefined) return mode
+      const head = readProduceHead(chunk, at, available)
+      if (head < 0) return head
+      // An unknown header tag: too rare to read by hand, so the frame is decoded whole.
+      if (head === 0) mode = gather
+      else if (mode === tee && !isTransactional && !options.journalAllProduce) {
+        mode = rules.wants('reply', c.plane, 'Produce') ? tee : stream
       }
       return mode
     },
@@ -462,6 +541,8 @@ export function createPipeline(options: {
           sentAtMs: runtime.nowMs(),
           observation: undefined,
           view: undefined,
+          shape,
+          repeated: undefined,
           replyPlan: undefined,
           effect: undefined,
           late: false,
@@ -473,9 +554,12 @@ export function createPipeline(options: {
       return exchange
     },
 
+    repeated: (_c, exchange, chunk, at, end) => isRepeated(exchange, chunk, at, end),
+
     request(c, exchange, frame) {
       const { about } = exchange
       if (about === undefined) return pass
+      if (isRepeated(exchange, frame, 0, frame.length)) return passFree
       if (!decodeInto(c, exchange, about, frame)) return pass
       const { observation, request } = about
       if (observation === undefined || request === undefined) return pass
@@ -525,6 +609,7 @@ export function createPipeline(options: {
         const lost = { atMs: runtime.nowMs(), connection: c.id, unanswered }
         emitAll(tracker.connectionLost(lost))
       }
+      if (verdict === pass) learnShape(c, exchange, about, frame)
       const isFree =
         verdict === pass && decision === undefined && forgetRecords(c, exchange, request)
       return isFree ? passFree : verdict
@@ -532,17 +617,34 @@ export function createPipeline(options: {
 
     requestSeen(c, exchange, frame) {
       const { about } = exchange
-      if (about === undefined || !decodeInto(c, exchange, about, frame)) return true
+      if (about === undefined || isRepeated(exchange, frame, 0, frame.length)) return true
+      if (!decodeInto(c, exchange, about, frame)) return true
       const { observation } = about
       if (observation === undefined) return true
       emitAll(tracker.observeRequest(observation))
+      learnShape(c, exchange, about, frame)
       return forgetRecords(c, exchange, observation.request)
     },
 
     replyMode: (_c, exchange) => exchange.replyMode,
 
+    replyRepeated(c, exchange, chunk, at, end) {
+      const { about } = exchange
+      const answer = about?.shape?.answer
+      if (about?.repeated === undefined || about.shape === undefined || answer === undefined) {
+        return false
+      }
+      if (!c.reachable || isAsked(about.shape)) return false
+      const baseOffset = repeatedBaseOffset(answer, chunk, at, end)
+      if (baseOffset < 0) return false
+      about.answered = true
+      emitAll(tracker.repeatAccepted(about.repeated, { atMs: runtime.nowMs(), baseOffset }))
+      return true
+    },
+
     reply(c, exchange, frame) {
       const { about } = exchange
+      if (about?.repeated !== undefined) expand(about)
       const answer = frame.subarray(4)
       const offset = responseBodyOffset(exchange.apiKey, exchange.version, answer)
       about?.effect?.answered(answer)
@@ -562,6 +664,9 @@ export function createPipeline(options: {
         return routed ? { do: 'cut', part: 'none', with: 'reset' } : pass
       }
       topics.learn(exchange.apiKey, reply)
+      if (about?.shape !== undefined && about.shape.answer === undefined && !routed) {
+        about.shape.answer = answerShape(frame, exchange.version, reply)
+      }
       const aboutOrNone: About = about ?? {
         mode: stream,
         request: undefined,
@@ -569,6 +674,8 @@ export function createPipeline(options: {
         sentAtMs: 0,
         observation: undefined,
         view: undefined,
+        shape: undefined,
+        repeated: undefined,
         replyPlan: undefined,
         effect: undefined,
         late: false,
@@ -638,6 +745,7 @@ export function createPipeline(options: {
       const atMs = runtime.nowMs()
       const lost: Observation[] = []
       for (const { about, made } of unanswered) {
+        if (about !== undefined) expand(about)
         if (about?.waiting !== undefined) {
           // The broker has answered; only the client never hears of it.
           const { waiting } = about

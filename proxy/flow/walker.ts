@@ -16,6 +16,11 @@ export interface WalkerHooks {
   /** Bytes from the start of a frame, size included, that `header` always needs. */
   headerBytes: number
   header(chunk: Buffer, at: number, available: number): FrameMode
+  /**
+   * A whole teed or gathered frame in its chunk, before a view of it is made. True: it goes on as it is, nothing of it
+   * is held on to, and it need not be shown.
+   */
+  glance(chunk: Buffer, at: number, end: number, mode: FrameMode): boolean
   frame(frame: Buffer): FrameDecision
   teed(frame: Buffer): void
   /** A frame has left (or was taken); bytes to put right behind it, if any. */
@@ -175,6 +180,15 @@ export function createWalker(hooks: WalkerHooks): Walker {
       if (mode === stream || available < frameBytes) {
         if (mode === gather) flush()
         remaining = frameBytes
+        continue
+      }
+      if (hooks.glance(chunk, at, at + frameBytes, mode)) {
+        at += frameBytes
+        const behindIt = hooks.ended()
+        if (behindIt !== undefined) {
+          flush()
+          hooks.write(behindIt)
+        }
         continue
       }
       const frame = chunk.subarray(at, at + frameBytes)

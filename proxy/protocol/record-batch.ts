@@ -116,6 +116,35 @@ function readBatch(records: Buffer, start: number): BatchHeader {
   }
 }
 
+/** What a producer counts its batches by. */
+export type BatchFacts = Pick<
+  BatchHeader,
+  'producerId' | 'producerEpoch' | 'baseSequence' | 'recordCount'
+>
+
+/**
+ * The facts of a transactional batch that takes exactly so many bytes, read in place into an object of the caller's;
+ * false where anything else is there. For requests by the hundred thousand: nothing is made anew.
+ */
+export function readSoleBatch(
+  bytes: Buffer,
+  start: number,
+  sizeBytes: number,
+  into: BatchFacts,
+): boolean {
+  if (sizeBytes < batchHeaderBytes || bytes.length < start + batchHeaderBytes) return false
+  if (bytes.readInt8(start + at.magic) !== 2) return false
+  if (bytes.readInt32BE(start + at.batchLength) !== sizeBytes - uncountedBytes) return false
+  const attributes = bytes.readInt16BE(start + at.attributes)
+  if ((attributes & transactionalBit) === 0) return false
+  if (compressionNames[attributes & 7] === undefined) return false
+  into.producerId = readInt64(bytes, start + at.producerId)
+  into.producerEpoch = bytes.readInt16BE(start + at.producerEpoch)
+  into.baseSequence = bytes.readInt32BE(start + at.baseSequence)
+  into.recordCount = bytes.readInt32BE(start + at.recordCount)
+  return true
+}
+
 /** As a plain number: offsets, times and producer ids stay far below 2^53. */
 function readInt64(bytes: Buffer, start: number): number {
   return bytes.readInt32BE(start) * 0x1_0000_0000 + bytes.readUInt32BE(start + 4)

@@ -2,6 +2,7 @@
 // with events; it knows no clock, no socket, and throws at nothing that comes from the wire.
 // Keyed by transactional id, never by connection: clients share, change and lose connections at will.
 import type { ExchangeIdentity, Plane } from '../events.ts'
+import type { BatchFacts } from '../protocol/record-batch.ts'
 import {
   addOffsetsToTxnKey,
   addPartitionsToTxnKey,
@@ -35,9 +36,18 @@ import type {
 } from './observation.ts'
 import { offsetOutcomes } from './offsets.ts'
 import { answerBatches } from './produce.ts'
+import {
+  acceptRepeated,
+  expandRepeated,
+  followRepeated,
+  type RepeatableProduce,
+  type RepeatedProduce,
+  repeatableProduce,
+} from './repeated-produce.ts'
 import { clientStep } from './steps.ts'
 import { coordinatorKeysIn, groupsIn } from './subjects.ts'
 import {
+  createExchanges,
   evictSilent,
   type Memory,
   type Outbox,
@@ -47,7 +57,15 @@ import {
   type TrackedProducer,
 } from './tracked.ts'
 
-export type { ConnectionLost, Location, Observation, TransactionEffect, TransactionView }
+export type {
+  ConnectionLost,
+  Location,
+  Observation,
+  RepeatableProduce,
+  RepeatedProduce,
+  TransactionEffect,
+  TransactionView,
+}
 
 export interface TrackerOptions {
   topicName(topicId: string): string | undefined
@@ -66,6 +84,24 @@ export interface Tracker {
   concerns(api: string, plane?: Plane): 'request' | 'both' | 'none'
   /** Whether the answer to this request, once observed, matters to the tracker. */
   awaits(request: Observation['request']): boolean
+  /** What a Produce, just observed, has in common with those that may follow it; undefined where it is unusual. */
+  repeatable(o: Observation): RepeatableProduce | undefined
+  /**
+   * Follows one that differs from it in its batch alone, by that batch's header; comes to the same as observing it.
+   * Undefined, with nothing changed, when it must be observed in full.
+   */
+  repeat(
+    of: RepeatableProduce,
+    batch: BatchFacts,
+    sent: { correlationId: number; atMs: number },
+  ): RepeatedProduce | undefined
+  /** It was answered NONE, and the client gets that answer. */
+  repeatAccepted(
+    sent: RepeatedProduce,
+    answer: { atMs: number; baseOffset: number },
+  ): readonly TransactionEffect[]
+  /** It as if observed in full, for an answer out of the usual or a loss. */
+  expand(sent: RepeatedProduce): Observation
   transactions(nowMs?: number): TransactionView[]
   groups(): GroupView[]
 }
@@ -92,7 +128,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   const memory: Memory = {
     producers: new Map(),
     owners: new Map(),
-    exchanges: new WeakMap(),
+    exchanges: createExchanges(),
     topicName: options.topicName,
   }
   const groups = createGroups()
@@ -320,6 +356,18 @@ export function createTracker(options: TrackerOptions): Tracker {
       return plane === 'inter-broker' && api === 'WriteTxnMarkers' ? 'request' : 'none'
     },
     awaits: (request) => memory.exchanges.has(request),
+    repeatable: (o) => repeatableProduce(memory, o),
+    repeat(of, batch, sent) {
+      const repeated = followRepeated(memory, of, batch, sent)
+      if (repeated !== undefined) latestAtMs = Math.max(latestAtMs, sent.atMs)
+      return repeated
+    },
+    repeatAccepted(sent, { atMs, baseOffset }) {
+      const outbox = outboxAt(atMs)
+      acceptRepeated(outbox, sent, baseOffset)
+      return outbox.effects
+    },
+    expand: (sent) => expandRepeated(memory, sent),
     transactions: (nowMs = latestAtMs) =>
       [...memory.producers.values()].map((producer) => viewOf(producer, nowMs)),
     groups: () => groups.views(),

@@ -51,6 +51,8 @@ function effect(name: string): Effect {
 const pipeline: Pipeline = {
   requestMode: () => script.mode,
   openExchange: () => ({ ...opening }),
+  repeated: () => false,
+  replyRepeated: () => false,
   request: (_c, exchange) =>
     script.requests.get(exchange.correlationId) ?? { do: 'pass', isFree: true },
   requestSeen: () => true,

@@ -37,6 +37,7 @@ function playbook(): Playbook {
   const written: Buffer[] = []
   const seen: string[] = []
   const walker = createWalker({
+    glance: () => false,
     headerBytes: 5,
     header: (chunk, at) => modes[String.fromCharCode(chunk[at + 4] ?? 0)] ?? stream,
     frame(whole): FrameDecision {
@@ -139,6 +140,7 @@ describe('a walker', () => {
         if (lets) walker.release()
       }
       const walker = createWalker({
+        glance: () => false,
         headerBytes: 5,
         header: (chunk, at) => modes[String.fromCharCode(chunk[at + 4] ?? 0)] ?? stream,
         frame(whole) {
