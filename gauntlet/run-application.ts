@@ -9,12 +9,11 @@ import { groupDefault } from './run-line.ts'
 import type { Stage } from './run-stage.ts'
 import { type JournalEntry, parseJournal } from './workloads/journal.ts'
 import { startInstance, type WorkloadSpec } from './workloads/start-workload.ts'
-import type { Instance, InstanceSetup } from './workloads/workload.ts'
+import type { InstanceSetup, Instances } from './workloads/workload.ts'
 
 const stopGraceDefaultMs = 10_000
 
 export interface Application {
-  instances: readonly Instance[]
   /** Stops all of them, politely at first; then their journals are complete. */
   stop(): Promise<void>
 }
@@ -44,8 +43,10 @@ export async function startApplication(parts: {
   runtime: Runtime
   outDir: string
   write: (line: HistoryLine) => void
+  /** Filled as they start. */
+  instances: Instances
 }): Promise<Application> {
-  const { plan, stage, runtime, outDir, write } = parts
+  const { plan, stage, runtime, outDir, write, instances } = parts
   const spec = specOf(plan)
   const setups: InstanceSetup[] = []
   for (const [index, name] of instanceNames(plan).entries()) {
@@ -62,10 +63,9 @@ export async function startApplication(parts: {
       logFile: join(outDir, `${name}.log`),
     })
   }
-  const started: Instance[] = []
   const stopAll = async (graceMs: number): Promise<void> => {
     await Promise.all(
-      started.map(async (instance) => {
+      [...instances.values()].map(async (instance) => {
         const running = instance.pid() !== undefined
         const { code, signal } = await instance.stop(graceMs)
         if (!running) return
@@ -84,7 +84,7 @@ export async function startApplication(parts: {
     await Promise.all(
       setups.map(async (setup) => {
         const instance = await startInstance(spec, setup, { runtime, seed: plan.seed })
-        started.push(instance)
+        instances.set(setup.name, instance)
         write({ type: 'instance', atMs: runtime.nowMs(), instance: setup.name, change: 'started' })
         instance.onExit(({ code, signal, atMs }) => {
           write({
@@ -103,7 +103,6 @@ export async function startApplication(parts: {
     throw cause
   }
   return {
-    instances: started,
     async stop() {
       const { workload } = plan
       await stopAll(workload.kind === 'command' ? workload.stopGraceMs : stopGraceDefaultMs)

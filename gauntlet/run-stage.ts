@@ -11,6 +11,9 @@ import type { Address, Cluster } from './clusters/cluster.ts'
 import { type EmbeddedCluster, planEmbeddedPorts, startEmbedded } from './clusters/embedded.ts'
 import { externalCluster } from './clusters/external.ts'
 import { entryFile } from './entry.ts'
+import { createHooks, type Hooks } from './hooks.ts'
+import { createHost } from './host.ts'
+import type { InstanceChange, Instances } from './workloads/workload.ts'
 
 const loopback = '127.0.0.1'
 
@@ -30,34 +33,9 @@ export interface StageParts {
   onEvents: (events: ProxyEvent[]) => void
   onBroker: (node: number, change: 'started' | 'killed' | 'paused' | 'resumed' | 'exited') => void
   onLog: (line: string) => void
-}
-
-/** What the proxy asks for when a fault needs a broker's process. The cluster comes later than the proxy. */
-function hostFor(cluster: () => Cluster | undefined, told: StageParts['onBroker']): Host {
-  const running = (): Cluster => {
-    const found = cluster()
-    if (found === undefined) throw new Error('the cluster is not up yet')
-    return found
-  }
-  return {
-    can: ['kill-broker', 'pause-broker'],
-    async killBroker(node) {
-      await running().kill(node)
-      told(node, 'killed')
-    },
-    async startBroker(node) {
-      await running().start(node)
-      told(node, 'started')
-    },
-    async pauseBroker(node) {
-      await running().pause(node)
-      told(node, 'paused')
-    },
-    async resumeBroker(node) {
-      await running().resume(node)
-      told(node, 'resumed')
-    },
-  }
+  /** The application's processes; they come later than the proxy. */
+  instances: Instances
+  onInstance: (instance: string, change: InstanceChange) => void
 }
 
 function startThread(
@@ -88,11 +66,10 @@ async function embeddedStage(
   const ports = await planEmbeddedPorts(wanted.brokers)
   let cluster: EmbeddedCluster | undefined
   const bootstrap = ports.map(({ client }) => ({ host: loopback, port: client }))
-  const proxy = await startThread(
-    parts,
-    bootstrap,
-    hostFor(() => cluster, parts.onBroker),
-  )
+  const hooks = createHooks({ folder: parts.logDirectory })
+  const brokers = { cluster: () => cluster, told: parts.onBroker }
+  const clients = { instances: parts.instances, told: parts.onInstance }
+  const proxy = await startThread(parts, bootstrap, createHost({ brokers, clients, hooks }))
   try {
     const planes = planesOf(parts.plan.faults)
     const behind: Partial<Record<Exclude<Plane, 'client'>, Map<number, Address>>> = {}
@@ -126,7 +103,7 @@ async function embeddedStage(
     )
     cluster = started
     started.onBrokerExit(({ node }) => parts.onBroker(node, 'exited'))
-    return stageOf(started, proxy)
+    return stageOf(started, proxy, hooks)
   } catch (cause) {
     await proxy.terminate()
     throw cause
@@ -139,15 +116,18 @@ async function externalStage(
 ): Promise<Stage> {
   const cluster = await externalCluster(wanted.bootstrap)
   const bootstrap = cluster.brokers.map(({ address }) => address)
-  const proxy = await startThread(parts, bootstrap, undefined)
+  const hooks = createHooks({ folder: parts.logDirectory })
+  const clients = { instances: parts.instances, told: parts.onInstance }
+  const proxy = await startThread(parts, bootstrap, createHost({ clients, hooks }))
   for (const { node, address } of cluster.brokers) await proxy.engine.noteBroker(node, address)
-  return stageOf(cluster, proxy)
+  return stageOf(cluster, proxy, hooks)
 }
 
-function stageOf(cluster: Cluster, proxy: ProxyThread): Stage {
+function stageOf(cluster: Cluster, proxy: ProxyThread, hooks: Hooks): Stage {
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     await proxy.engine.stop().catch(() => undefined)
+    await hooks.stop()
     await proxy.terminate()
     await cluster.stop()
   }

@@ -3,6 +3,7 @@
 import type { ProxyEvent } from '../proxy/events.ts'
 import type { FaultSpec } from '../proxy/faults/fault.ts'
 import { timesOf } from '../proxy/faults/trigger.ts'
+import type { InstanceChange } from './workloads/workload.ts'
 
 export interface FaultProgress {
   name: string
@@ -18,9 +19,11 @@ export interface FaultProgress {
 
 export interface RunWatch {
   see(events: readonly ProxyEvent[]): void
-  /** Every instance has committed at least once. */
+  /** A fault did this to a process: one that it killed is not waited for, unless it is started again. */
+  seeInstance(instance: string, change: InstanceChange): void
+  /** Every instance that lives has committed at least once. */
   isWarm(): boolean
-  /** Instances that have not committed after the given time. */
+  /** Living instances that have not committed after the given time. */
   idleSince(atMs: number): string[]
   faults(): readonly FaultProgress[]
   /** Faults that must still fire. */
@@ -51,6 +54,7 @@ export function watchRun(instances: readonly string[], specs: readonly FaultSpec
       },
     ]),
   )
+  const killed = new Set<string>()
   const transactions = { begun: 0, committed: 0, aborted: 0, unknown: 0 }
   const errors: string[] = []
   let changedAtMs = 0
@@ -91,12 +95,19 @@ export function watchRun(instances: readonly string[], specs: readonly FaultSpec
     }
   }
 
+  const idleSince = (since: number): string[] =>
+    [...progress].filter(([name, atMs]) => !killed.has(name) && atMs <= since).map(([name]) => name)
+
   return {
     see(events) {
       for (const event of events) seeOne(event)
     },
-    isWarm: () => [...progress.values()].every((atMs) => atMs > 0),
-    idleSince: (since) => [...progress].filter(([, atMs]) => atMs <= since).map(([name]) => name),
+    seeInstance(instance, change) {
+      if (change === 'killed') killed.add(instance)
+      else if (change === 'started') killed.delete(instance)
+    },
+    isWarm: () => idleSince(0).length === 0,
+    idleSince,
     faults: () => [...faults.values()],
     unfired: () =>
       [...faults.values()]

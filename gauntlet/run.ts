@@ -20,6 +20,7 @@ import { groupDefault, runLine } from './run-line.ts'
 import { raiseStage, type Stage } from './run-stage.ts'
 import { type RunWatch, watchRun } from './run-watch.ts'
 import { type Generator, startGenerator } from './workloads/generator.ts'
+import type { Instances } from './workloads/workload.ts'
 
 /** How long instances may take until each has committed once. */
 const warmLimitMs = 60_000
@@ -231,6 +232,7 @@ export async function runPlan(
   const names = instanceNames(plan)
   const watch = watchRun(names, plan.faults)
   const running: Running = { plan, options, report, runtime, signal, watch, write, phase }
+  const instances: Instances = new Map()
   const closing: Array<() => Promise<unknown>> = []
   const startedMs = runtime.nowMs()
 
@@ -253,6 +255,11 @@ export async function runPlan(
         onEvents,
         onBroker: (node, change) => write({ type: 'broker', atMs: runtime.nowMs(), node, change }),
         onLog: () => undefined,
+        instances,
+        onInstance(instance, change) {
+          write({ type: 'instance', atMs: runtime.nowMs(), instance, change })
+          watch.seeInstance(instance, change)
+        },
       })
       const { cluster } = raised
       say(`Kafka ${cluster.version}, ${cluster.brokers.length} brokers (${cluster.kind})`)
@@ -282,8 +289,15 @@ export async function runPlan(
         )
         const { engine } = stage.proxy
         await engine.discover()
-        for (const fault of plan.faults) await engine.arm(fault)
-        const started = await startApplication({ plan, stage, runtime, outDir, write })
+        for (const fault of plan.faults) await engine.arm(fault, 'plan')
+        const started = await startApplication({
+          plan,
+          stage,
+          runtime,
+          outDir,
+          write,
+          instances,
+        })
         phase('instances-started')
         say(`${names.join(', ')}, each behind its own proxy ports`)
         return started

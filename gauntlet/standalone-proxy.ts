@@ -6,6 +6,8 @@ import type { FaultSpec } from '../proxy/faults/fault.ts'
 import type { SocketAddress } from '../proxy/flow/sockets.ts'
 import { startProxy } from '../proxy/start-proxy.ts'
 import { entryFile } from './entry.ts'
+import { createHooks } from './hooks.ts'
+import { createHost } from './host.ts'
 
 export interface StandaloneOptions {
   bootstrap: readonly SocketAddress[]
@@ -25,10 +27,11 @@ export async function runProxy(
   signal: AbortSignal,
   listening: (bootstrap: SocketAddress) => void,
 ): Promise<void> {
+  const hooks = createHooks({ folder: undefined })
   const proxy = await startProxy({
     workerFile: entryFile('proxy/worker.js'),
     seed: options.seed,
-    host: undefined,
+    host: createHost({ hooks }),
     onEvents: options.onEvents,
     options: {
       bootstrap: options.bootstrap,
@@ -41,7 +44,7 @@ export async function runProxy(
   })
   const { engine } = proxy
   try {
-    for (const fault of options.faults) await engine.arm(fault)
+    for (const fault of options.faults) await engine.arm(fault, 'plan')
     try {
       await engine.discover()
     } catch (cause) {
@@ -69,6 +72,7 @@ export async function runProxy(
     await engine.healAll()
     await engine.stop()
   } finally {
+    await hooks.stop()
     await proxy.terminate()
   }
 }

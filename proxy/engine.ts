@@ -2,6 +2,7 @@
 // It joins the parts: rules decide, effects carry out, the flow moves bytes, the tracker follows.
 import { createClusterView } from './effects/cluster-view.ts'
 import { type FiringReport, reportFiring } from './effects/firing-report.ts'
+import { answerHeartbeat } from './effects/heartbeats-lost.ts'
 import type { Host } from './effects/host.ts'
 import { errorFrame } from './effects/made-answer.ts'
 import type { Cause, Heal } from './effects/means.ts'
@@ -10,7 +11,7 @@ import { createWorld } from './effects/world.ts'
 import { OperatorError } from './errors.ts'
 import type { Emit, ExchangeIdentity, FaultStatus, Firing, Plane, ProxyEvent } from './events.ts'
 import type { FaultSpec } from './faults/fault.ts'
-import { createRuleBook, type Rule } from './faults/rules.ts'
+import { createRuleBook, kindOf, type Rule } from './faults/rules.ts'
 import type { TopicAliases } from './faults/trigger.ts'
 import { durationMs } from './faults/vocabulary.ts'
 import { createBrokers } from './flow/brokers.ts'
@@ -45,8 +46,12 @@ export interface EngineOptions {
   journalAllProduce: boolean
 }
 
+/** How a fault came to us. What reaches beyond the proxy may come from a plan on this machine's disk only. */
+export type ArmSource = 'plan' | 'rest'
+
 export interface Engine {
-  arm(spec: FaultSpec): void
+  /** Without a source a fault is trusted as little as one from afar. */
+  arm(spec: FaultSpec, source?: ArmSource): void
   disarm(name: string): Promise<void>
   /** Fires a fault by hand; resolves when its effect is in force (or could not be had). */
   fire(name: string): Promise<void>
@@ -154,7 +159,9 @@ export function createEngine(
     cluster,
     host,
     connections: () => live,
+    instances: () => [...instances],
   })
+  const instances = new Set<string>()
   const lasting = new Set<Lasting>()
   /** Effects that are being begun, and whose. */
   const starting = new Map<Promise<void>, Rule>()
@@ -287,6 +294,9 @@ export function createEngine(
   /** A message that falls to the lasting effect of a fault. */
   function claimed(rule: Rule, message: TakenRequest): RequestVerdict {
     const about = activeReport(rule)
+    if (rule.effect.on === 'group' && rule.effect.how === 'heartbeats-lost') {
+      return answerHeartbeat(about, message)
+    }
     if (rule.effect.on === 'group') {
       const code =
         message.view.api === 'Heartbeat' ? 'REBALANCE_IN_PROGRESS' : 'FENCED_MEMBER_EPOCH'
@@ -370,7 +380,14 @@ export function createEngine(
   }
 
   return {
-    arm(spec) {
+    arm(spec, source) {
+      if (source !== 'plan' && kindOf(spec).kind.fromDiskOnly === true) {
+        throw new OperatorError(
+          'cannot-do-here',
+          `fault "${spec.name}" runs a command, and only a plan on disk may do that`,
+          'Write it into a plan, and start the run or the proxy with that plan.',
+        )
+      }
       if (rules.named(spec.name) !== undefined) {
         throw new OperatorError(
           'wrong-fault',
@@ -385,7 +402,9 @@ export function createEngine(
         throw new OperatorError(
           'cannot-do-here',
           `fault "${spec.name}" needs to ${need.replace('-', ' a ')}, which cannot be done here`,
-          'Use `how: wire`, or a cluster that gauntlet starts itself.',
+          need.endsWith('-broker')
+            ? 'Use `how: wire`, or a cluster that gauntlet starts itself.'
+            : 'Use `gauntlet run` with a workload that it starts itself.',
         )
       }
       emit({ type: 'fault-armed', fault: spec.name, kind: rule.kind.name })
@@ -461,6 +480,7 @@ export function createEngine(
     },
     noteBroker: (node, address) => void brokers.note(node, address),
     async openDoor(instance, bootstrapPort) {
+      if (instance !== undefined) instances.add(instance)
       return (await links.openDoor(instance, bootstrapPort)).bootstrap
     },
     openPlane: links.openPlane,
@@ -498,6 +518,9 @@ export function createEngine(
       return false
     },
     async stop() {
+      // Brokers and instances go down with us; what a command of the user's has done to the world would stay.
+      const hooks = [...lasting].filter(({ report: { rule } }) => rule.effect.on === 'hook')
+      await Promise.all(hooks.map(healLasting))
       await links.close()
       brokers.close()
     },

@@ -119,10 +119,13 @@ export async function startProxy(setup: {
           break
         }
         case 'host-call': {
-          const { id, method, node } = message
-          const done = setup.host?.[method](node) ?? Promise.reject(new Error('there is no host'))
+          const { id, method, args } = message
+          const act = setup.host?.[method] as
+            | ((...given: unknown[]) => Promise<unknown>)
+            | undefined
+          const done = act?.(...args) ?? Promise.reject(new Error('there is no host'))
           done.then(
-            () => post({ type: 'host-return', id }),
+            (value) => post({ type: 'host-return', id, value }),
             (cause) =>
               post({
                 type: 'host-return',

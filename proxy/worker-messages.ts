@@ -8,7 +8,7 @@ import type { Capability } from './faults/fault.ts'
 export interface WorkerSetup {
   options: EngineOptions
   seed: number
-  /** What the starter can do to broker processes; absent when it started none. */
+  /** What the starter can do to processes; absent when it started none. */
   hostCan: readonly Capability[] | undefined
 }
 
@@ -16,7 +16,7 @@ export type HostMethod = Exclude<keyof Host, 'can'>
 
 export type ToWorker =
   | { type: 'call'; id: number; method: keyof Engine; args: unknown[] }
-  | { type: 'host-return'; id: number; failure?: string }
+  | { type: 'host-return'; id: number; value?: unknown; failure?: string }
 
 export type FromWorker =
   | { type: 'ready' }
@@ -30,4 +30,4 @@ export type FromWorker =
       remedy?: string
       stack?: string
     }
-  | { type: 'host-call'; id: number; method: HostMethod; node: number }
+  | { type: 'host-call'; id: number; method: HostMethod; args: unknown[] }

@@ -38,13 +38,19 @@ function listener(event: ProxyEvent): void {
 }
 
 let lastCall = 0
-const hostCalls = new Map<number, { resolve: () => void; reject: (cause: Error) => void }>()
-function callHost(method: HostMethod, node: number): Promise<void> {
+const hostCalls = new Map<
+  number,
+  { resolve: (value: never) => void; reject: (cause: Error) => void }
+>()
+function callHost<Method extends HostMethod>(
+  method: Method,
+  ...args: Parameters<Host[Method]>
+): ReturnType<Host[Method]> {
   return new Promise((resolve, reject) => {
     const id = ++lastCall
     hostCalls.set(id, { resolve, reject })
-    send({ type: 'host-call', id, method, node })
-  })
+    send({ type: 'host-call', id, method, args })
+  }) as ReturnType<Host[Method]>
 }
 const host: Host | undefined =
   setup.hostCan === undefined
@@ -55,6 +61,11 @@ const host: Host | undefined =
         startBroker: (node) => callHost('startBroker', node),
         pauseBroker: (node) => callHost('pauseBroker', node),
         resumeBroker: (node) => callHost('resumeBroker', node),
+        killClient: (instance) => callHost('killClient', instance),
+        startClient: (instance) => callHost('startClient', instance),
+        pauseClient: (instance) => callHost('pauseClient', instance),
+        resumeClient: (instance) => callHost('resumeClient', instance),
+        runHook: (order) => callHost('runHook', order),
       }
 
 const runtime = systemRuntime(setup.seed)
@@ -99,7 +110,7 @@ port.on('message', (message: ToWorker) => {
     case 'host-return': {
       const call = hostCalls.get(message.id)
       hostCalls.delete(message.id)
-      if (message.failure === undefined) call?.resolve()
+      if (message.failure === undefined) call?.resolve(message.value as never)
       else call?.reject(new Error(message.failure))
       break
     }

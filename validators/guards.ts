@@ -55,7 +55,7 @@ export const guards: readonly Guard[] = [
   },
   {
     name: 'working-after',
-    ensures: 'every instance worked after the last fault had healed',
+    ensures: 'every instance that the plan left alive worked after the last fault had healed',
     check: workingAfter,
   },
   {
@@ -185,9 +185,21 @@ function workingAfter(history: History): string[] {
   const healed = lastHealedAtMs(history)
   if (healed === undefined) return []
   const { progress } = history.timeline
-  return history.run.instances
+  const living = history.run.instances.filter((instance) => !wasKilledForGood(history, instance))
+  if (living.length === 0) return ['no instance was left to work after the last fault']
+  return living
     .filter((instance) => !progress.some((one) => one.instance === instance && one.atMs > healed))
     .map((instance) => `${instance} committed nothing after the last fault had healed`)
+}
+
+/** A fault killed it and did not start it again, as the plan wanted; nothing more can come of it. */
+function wasKilledForGood({ timeline }: History, instance: string): boolean {
+  // What follows the load is our own stopping of it.
+  const until = timeline.phases.get('load-finished') ?? Number.POSITIVE_INFINITY
+  const last = timeline.instances.findLast(
+    (line) => line.instance === instance && line.atMs < until,
+  )
+  return last?.change === 'killed'
 }
 
 function allTrafficSeen(history: History): string[] {

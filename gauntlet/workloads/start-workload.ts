@@ -122,9 +122,11 @@ export async function startProgram(
     async kill() {
       cancelRestart()
       await starting
-      if (child === undefined) return
+      if (child === undefined) return undefined
+      const { pid } = child
       ending.add(child)
       await child.kill()
+      return pid
     },
     async pause() {
       await starting

@@ -1,5 +1,7 @@
 // An application under test, as a run sees it: child processes that can be killed and paused for real.
 
+import type { InstanceLine } from '../../validators/history-line.ts'
+
 /** Where one instance finds what it needs. All of it also reaches the process as environment variables. */
 export interface InstanceSetup {
   /** Index from 0; the instance's name is `<workload>-<index>`. */
@@ -31,8 +33,8 @@ export interface Instance {
   pid(): number | undefined
   /** How often it was started again by a restart rule. */
   restarts(): number
-  /** SIGKILL to the process group; resolves when reaped. */
-  kill(): Promise<void>
+  /** SIGKILL to the process group; resolves with its id when reaped, and undefined if none ran. */
+  kill(): Promise<number | undefined>
   /** SIGSTOP to the process group. */
   pause(): Promise<void>
   /** SIGCONT to the process group. */
@@ -44,3 +46,7 @@ export interface Instance {
   /** Called at every exit that nobody asked for. */
   onExit(listener: (exit: InstanceExit) => void): void
 }
+
+/** The instances that have been started, by name: a fault may ask for one while others still start. */
+export type Instances = Map<string, Instance>
+export type InstanceChange = InstanceLine['change']

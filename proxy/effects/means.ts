@@ -29,6 +29,8 @@ export interface Means {
   cluster: ClusterView
   host: Host | undefined
   connections: () => Iterable<Connection>
+  /** Names of the application's instances: one for each door that was opened for one. */
+  instances: () => string[]
 }
 
 export function needHost({ host }: Means): Host {
@@ -36,12 +38,17 @@ export function needHost({ host }: Means): Host {
   return host
 }
 
-/** Resets connections; how many there were. */
-export function cut(means: Means, which: (facts: ConnectionFacts) => boolean, why: string): number {
+/** Ends connections; how many there were. */
+export function cut(
+  means: Means,
+  which: (facts: ConnectionFacts) => boolean,
+  why: string,
+  how: 'fin' | 'reset' = 'reset',
+): number {
   let count = 0
   for (const connection of [...means.connections()]) {
     if (!which(factsOf(connection))) continue
-    connection.cut('reset', why)
+    connection.cut(how, why)
     count += 1
   }
   return count

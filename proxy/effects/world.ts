@@ -4,10 +4,13 @@ import type { FaultEffect } from '../faults/fault.ts'
 import { brokerEffect } from './broker.ts'
 import { connectionsEffect } from './connections.ts'
 import { coordinatorEffect } from './coordinator.ts'
+import { fenceEffect } from './fence.ts'
 import type { FiringReport } from './firing-report.ts'
 import { groupEffect } from './group.ts'
+import { hookEffect } from './hook.ts'
 import type { Cause, Heal, Means } from './means.ts'
 import { networkEffect } from './network.ts'
+import { processEffect } from './process.ts'
 
 export interface World {
   /** Resolves when the effect is there (or could not be had: then it is reported, not applied). */
@@ -34,6 +37,12 @@ export function createWorld(means: Means): World {
           return brokerEffect(means, effect, report, cause)
         case 'group':
           return groupEffect(means, effect, report, cause, over)
+        case 'fence':
+          return fenceEffect(means, effect, report, cause)
+        case 'process':
+          return processEffect(means, effect, report, cause, over)
+        case 'hook':
+          return hookEffect(means, effect, report, cause)
       }
     },
   }

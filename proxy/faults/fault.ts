@@ -71,10 +71,21 @@ export type FaultEffect =
   | { on: 'network'; between: [PartitionSide, PartitionSide]; oneWay: boolean }
   | { on: 'coordinator'; how: 'wire' | 'process'; transactionalId?: string; group?: string }
   | { on: 'broker'; how: 'wire' | 'kill' | 'pause' }
-  | { on: 'group'; how: 'evict' | 'error'; group?: string }
+  | { on: 'group'; how: 'evict' | 'error' | 'ghost-member' | 'heartbeats-lost'; group?: string }
+  /** A new producer of this id, elsewhere; default: the id of the triggering message. */
+  | { on: 'fence'; transactionalId?: string }
+  /** Processes of the application; default: the one whose message triggered it. */
+  | { on: 'process'; how: 'kill' | 'pause'; instance?: number | string; restartAfterMs?: number }
+  /** The user's own commands. */
+  | { on: 'hook'; command: string; healCommand?: string; timeoutMs: number }
 
 /** What the place where a fault runs must be able to do. */
-export type Capability = 'kill-broker' | 'pause-broker'
+export type Capability =
+  | 'kill-broker'
+  | 'pause-broker'
+  | 'kill-client'
+  | 'pause-client'
+  | 'run-command'
 
 export interface KindProblem {
   path: string[]
@@ -89,6 +100,10 @@ export interface FaultKind<Params extends Type.TSchema = Type.TSchema> {
   params: Params
   /** The effect lasts until the fault heals (`for`, or by hand). */
   windowed(params: Type.Static<Params>, spec: FaultSpec): boolean
+  /** It lasts, and knows by itself when it is over: `for` may be left out. */
+  endsByItself?(params: Type.Static<Params>): boolean
+  /** Only a plan on this machine's disk may ask for it: it reaches beyond the proxy. */
+  fromDiskOnly?: true
   effect(params: Type.Static<Params>, spec: FaultSpec): FaultEffect
   /** What does not go together: a request cannot be lost once its reply is there. */
   problems?(params: Type.Static<Params>, spec: FaultSpec): KindProblem[]

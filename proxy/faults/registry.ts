@@ -3,12 +3,16 @@ import type { FaultKind } from './fault.ts'
 import { answer } from './kinds/answer.ts'
 import { block } from './kinds/block.ts'
 import { brokerOutage } from './kinds/broker-outage.ts'
+import { clientCrash } from './kinds/client-crash.ts'
+import { clientPause } from './kinds/client-pause.ts'
 import { coordinatorCrash } from './kinds/coordinator-crash.ts'
 import { delay } from './kinds/delay.ts'
 import { detach } from './kinds/detach.ts'
 import { disconnect } from './kinds/disconnect.ts'
 import { drop } from './kinds/drop.ts'
 import { error } from './kinds/error.ts'
+import { exec } from './kinds/exec.ts'
+import { fence } from './kinds/fence.ts'
 import { hold } from './kinds/hold.ts'
 import { networkPartition } from './kinds/network-partition.ts'
 import { rebalance } from './kinds/rebalance.ts'
@@ -21,12 +25,16 @@ export const faultKinds: readonly FaultKind[] = [
   answer,
   block,
   brokerOutage,
+  clientCrash,
+  clientPause,
   coordinatorCrash,
   delay,
   detach,
   disconnect,
   drop,
   error,
+  exec,
+  fence,
   hold,
   networkPartition,
   rebalance,

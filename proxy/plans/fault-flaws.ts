@@ -1,6 +1,7 @@
 // What a schema cannot say about the faults of a plan: keys that do not go together, references that lead
 // nowhere or in a circle, things that the cluster at hand cannot do, names that nothing bears.
-import type { Capability, FaultKind, FaultSpec } from '../faults/fault.ts'
+import type { Capability, FaultEffect, FaultKind, FaultSpec } from '../faults/fault.ts'
+import { faultNamedBy } from '../faults/instances.ts'
 import { faultKindNamed } from '../faults/registry.ts'
 import type { BrokerSelector } from '../faults/selectors.ts'
 import { type Trigger, triggerProblems } from '../faults/trigger-schema.ts'
@@ -11,15 +12,23 @@ import type { Flaw, PlanPath } from './problem.ts'
 type ClusterKind = 'embedded' | 'docker' | 'external'
 
 /** What can be done to broker processes, by who runs them. */
-const capabilities: Record<ClusterKind, readonly Capability[]> = {
+const brokerCapabilities: Record<ClusterKind, readonly Capability[]> = {
   embedded: ['kill-broker', 'pause-broker'],
   docker: ['kill-broker', 'pause-broker'],
   external: [],
 }
 
+/** What can be done to the application's processes, by who starts them; a hook can be run everywhere. */
+const clientCapabilities: Record<Surroundings['clients'], readonly Capability[]> = {
+  ours: ['kill-client', 'pause-client', 'run-command'],
+  others: ['run-command'],
+}
+
 /** Where the faults are to work; what is undefined only the place itself knows. */
 export interface Surroundings {
   cluster: ClusterKind
+  /** Who starts the application's processes. */
+  clients: 'ours' | 'others'
   /** Highest node id. */
   nodes: number | undefined
   instances: number | undefined
@@ -57,6 +66,7 @@ export function surroundingsOfRun(document: PlanDocument): Surroundings {
   const isExternal = cluster?.external !== undefined
   return {
     cluster: isExternal ? 'external' : cluster?.docker !== undefined ? 'docker' : 'embedded',
+    clients: workload.attach === undefined ? 'ours' : 'others',
     nodes: isExternal ? undefined : (cluster?.embedded?.brokers ?? brokersDefault),
     instances: workload.copier?.instances ?? workload.command?.instances ?? instancesDefault,
     topics: [input, ...outputs].flatMap(({ alias, name }) => [alias, name]),
@@ -68,6 +78,7 @@ export function surroundingsAlone({ topics }: PlanDocument): Surroundings {
   const known = topics === undefined ? undefined : topicsOf({ topics })
   return {
     cluster: 'external',
+    clients: 'others',
     nodes: undefined,
     instances: undefined,
     topics: known && [known.input, ...known.outputs].flatMap(({ alias, name }) => [alias, name]),
@@ -184,17 +195,19 @@ function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
     at: problem.path.length === 0 ? 'key' : 'value',
     message: `\`${[name, ...problem.path].join('.')}\` ${problem.message}`,
   }))
-  const missing = (kind.needs?.(params) ?? []).filter(
-    (need) => !capabilities[around.cluster].includes(need),
-  )
-  for (const need of missing) {
-    flaws.push({
-      path,
-      at: 'key',
-      message: `needs to ${need.replace('-', ' a ')}, which is not possible on an ${around.cluster} cluster`,
-    })
+  const can = [...brokerCapabilities[around.cluster], ...clientCapabilities[around.clients]]
+  for (const need of (kind.needs?.(params) ?? []).filter((one) => !can.includes(one))) {
+    const why = need.endsWith('-client')
+      ? 'which is not possible with an application that was not started from here'
+      : `which is not possible on an ${around.cluster} cluster`
+    flaws.push({ path, at: 'key', message: `needs to ${need.replace('-', ' a ')}, ${why}` })
   }
-  if (kind.windowed(params, fault) && fault.for === undefined) {
+  const instance: unknown = (given as { instance?: unknown } | null)?.instance
+  if (typeof instance === 'number' || typeof instance === 'string') {
+    flaws.push(...instanceFlaws(instance, [...path, 'instance'], around))
+  }
+  const endsByItself = kind.endsByItself?.(params) === true
+  if (kind.windowed(params, fault) && fault.for === undefined && !endsByItself) {
     flaws.push({
       path: ['faults', index, 'inject'],
       at: 'key',
@@ -205,13 +218,16 @@ function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
   return flaws
 }
 
+/** Effects whose reach `on` can say. */
+const scoped: readonly FaultEffect['on'][] = ['connections', 'broker']
+
 /** Keys that would silently do nothing with this kind. */
 function idleKeyFlaws(kind: FaultKind, params: never, fault: FaultSpec, index: number): Flaw[] {
   const effect = kind.effect(params, fault)
   const flaws: Flaw[] = []
   const idle = (key: 'on' | 'for', why: string) =>
     flaws.push({ path: ['faults', index, key], at: 'key', message: `\`${key}\` ${why}` })
-  if (fault.on !== undefined && (effect.on === 'message' || effect.on === 'network')) {
+  if (fault.on !== undefined && !scoped.includes(effect.on)) {
     idle('on', `does nothing here: \`${kind.name}\` says itself what it concerns`)
   }
   const endsByTime = effect.on === 'message' && effect.verdict.do === 'drop'
@@ -219,6 +235,20 @@ function idleKeyFlaws(kind: FaultKind, params: never, fault: FaultSpec, index: n
     idle('for', `does nothing here: \`${kind.name}\` is over at once`)
   }
   return flaws
+}
+
+/** Processes that a kind names and this workload does not have. */
+function instanceFlaws(instance: number | string, path: PlanPath, around: Around): Flaw[] {
+  const other = faultNamedBy(instance)
+  if (other !== undefined && !around.names.includes(other)) {
+    const message = `no fault is called "${other}"`
+    return [{ path, at: 'value', message, given: other, allowed: around.names }]
+  }
+  if (typeof instance === 'number' && instance >= (around.instances ?? Infinity)) {
+    const message = `there are ${around.instances} instances, numbered from 0`
+    return [{ path, at: 'value', message }]
+  }
+  return []
 }
 
 function scopeFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {

@@ -31,13 +31,9 @@ const notYet: readonly NotYet[] = [
 
 /** Fault kinds and keys of triggers that the language knows and this release does not. */
 export const kindsToCome = [
-  'client-crash',
-  'client-pause',
   'coordinator-move',
   'corrupt',
   'duplicate',
-  'exec',
-  'fence',
   'rewrite',
 ] as const
 export const triggerKeysToCome = ['id', 'retry-of'] as const

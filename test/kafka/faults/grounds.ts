@@ -211,6 +211,18 @@ export function openProxy({ bootstrap, nodes, host, options, clients }: ProxyPar
   }
 }
 
+/** A host without an application and without commands. */
+export const noClients: Pick<
+  Host,
+  'killClient' | 'startClient' | 'pauseClient' | 'resumeClient' | 'runHook'
+> = {
+  killClient: async () => undefined,
+  startClient: async () => undefined,
+  pauseClient: async () => undefined,
+  resumeClient: async () => undefined,
+  runHook: () => Promise.reject(new Error('there is nobody to run it')),
+}
+
 export function hostOf(cluster: () => EmbeddedCluster | undefined): Host {
   const up = (): EmbeddedCluster => {
     const found = cluster()
@@ -223,6 +235,7 @@ export function hostOf(cluster: () => EmbeddedCluster | undefined): Host {
     startBroker: (node) => up().start(node),
     pauseBroker: (node) => up().pause(node),
     resumeBroker: (node) => up().resume(node),
+    ...noClients,
   }
 }
 

@@ -409,9 +409,44 @@ load: { records: many }
       '`retry-of` is not in this release yet',
     ],
     [
-      'a kind that is still to come',
+      'a fence of nobody',
       '{ when: { at: 1s }, inject: { fence: {} } }',
-      '`fence` is not in this release yet',
+      '`fence` needs `transactional-id:` when no message triggers it',
+    ],
+    [
+      'a crash of nobody',
+      '{ when: { at: 1s }, inject: { client-crash: {} } }',
+      '`client-crash` needs `instance:` when no message triggers it',
+    ],
+    [
+      'a crash that is told how long it lasts',
+      '{ when: { at: 1s }, inject: { client-crash: { instance: 0 } }, for: 5s }',
+      '`client-crash` takes no `for:`: say `restart-after:` instead',
+    ],
+    [
+      'a pause without an end',
+      '{ when: { at: 1s }, inject: { client-pause: { instance: 0 } } }',
+      '`client-pause` lasts until it heals: say how long with `for:` beside `inject:`',
+    ],
+    [
+      'a pause of an instance that is not there',
+      '{ when: { at: 1s }, inject: { client-pause: { instance: 2 } }, for: 5s }',
+      'there are 2 instances, numbered from 0',
+    ],
+    [
+      'a crash of whom an unknown fault hit',
+      '{ when: { at: 1s }, inject: { client-crash: { instance: same-as b } } }',
+      'no fault is called "b"',
+    ],
+    [
+      'a command whose undoing has no time',
+      '{ when: { at: 1s }, inject: { exec: { command: a, heal-command: b } } }',
+      '`exec` lasts until it heals: say how long with `for:` beside `inject:`',
+    ],
+    [
+      'an `on` beside what names its targets itself',
+      '{ when: { at: 1s }, inject: { client-crash: { instance: 0 } }, on: { brokers: 1 } }',
+      '`on` does nothing here: `client-crash` says itself what it concerns',
     ],
   ])('is refused for %s', (_what, fault, message) => {
     expect(problemOf(withFault(fault)).message).toBe(message)
