@@ -5,8 +5,8 @@ import type { TakenRequest } from '../flow/pipeline.ts'
 import type { Message } from '../protocol/codec.ts'
 import { plainAnswer } from '../protocol/synthesize.ts'
 import type { FiringReport } from './firing-report.ts'
+import { frameOf } from './made-answer.ts'
 import type { Heal, Means } from './means.ts'
-import { frameOf } from './message.ts'
 
 export const groupHeartbeats: readonly string[] = ['Heartbeat', 'ConsumerGroupHeartbeat']
 

@@ -27,7 +27,7 @@ export const clientCrash = defineKind({
   }),
   problems: (given, spec) => [
     ...instanceProblems(given.instance, spec),
-    ...(spec.for === undefined
+    ...(spec.for === undefined || given['restart-after'] === undefined
       ? []
       : [{ path: [], message: 'takes no `for:`: say `restart-after:` instead' }]),
   ],

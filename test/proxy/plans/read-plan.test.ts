@@ -420,7 +420,7 @@ load: { records: many }
     ],
     [
       'a crash that is told how long it lasts',
-      '{ when: { at: 1s }, inject: { client-crash: { instance: 0 } }, for: 5s }',
+      '{ when: { at: 1s }, inject: { client-crash: { instance: 0, restart-after: 1s } }, for: 5s }',
       '`client-crash` takes no `for:`: say `restart-after:` instead',
     ],
     [
