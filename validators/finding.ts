@@ -24,6 +24,27 @@ export interface Proof {
   atMs?: number
   /** The time in the marker that ended the batch's transaction. */
   markedAtMs?: number
+  /** The faults that touched its exchange, transaction, instance or time, nearest first. */
+  touchedBy?: Touch[]
+}
+
+/** One firing of a fault, and how it is tied to a proof. */
+export interface Touch {
+  fault: string
+  kind: string
+  /** Its number within the fault, from 1. */
+  firing: number
+  relation: Relation
+  firedAtMs: number
+  appliedAtMs?: number
+  healedAtMs?: number
+  /** The message that set it off. */
+  api?: string
+  transaction?: number
+  moment?: 'request' | 'reply'
+  effect?: string
+  /** The broker's answer to a message that the fault delivered late or twice. */
+  brokerAnswer?: string
 }
 
 export interface Finding {
@@ -57,6 +78,8 @@ export interface Cause {
 
 export interface AttributedFinding extends Finding {
   causes: Cause[]
+  /** What happened, in one sentence for people. */
+  sentence: string
 }
 
 /** Ids and proofs that one finding names; the count says how many there are. */

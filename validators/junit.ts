@@ -33,7 +33,7 @@ export function junitOf(results: readonly RunResult[]): string {
       const one = testCase('anomaly', isDue ? `finds ${kind}` : `no ${kind}`)
       if (isDue && found.length === 0) one.failure(`${kind} was expected and not found`, kind)
       if (!isDue && !anyWillDo && found.length > 0) {
-        one.failure(found.map(({ summary }) => summary).join('; '), kind)
+        one.failure(found.map(({ sentence }) => sentence).join('; '), kind)
       }
     }
 

@@ -11,6 +11,8 @@ import type { Judgement } from './verdict.ts'
 export interface ResultFinding {
   kind: AnomalyKind
   summary: string
+  /** What happened: transaction, faults, what the application did next. */
+  sentence: string
   /** The first of them; `count` says how many there are. */
   ids: string[]
   count: number
@@ -84,10 +86,11 @@ export function resultOf(history: History, judgement: Judgement): RunResult {
 }
 
 function resultFinding(finding: AttributedFinding, allowed?: string): ResultFinding {
-  const { kind, summary, ids, count, proof, causes } = finding
+  const { kind, summary, sentence, ids, count, proof, causes } = finding
   return {
     kind,
     summary,
+    sentence,
     ids,
     count,
     proof,

@@ -1,7 +1,7 @@
 // From a history to a verdict: PASS < INCONCLUSIVE < FAIL. FAIL when a checker found something that the plan does not
 // allow; INCONCLUSIVE when nothing was found but a guard says that nothing could have been; PASS otherwise.
 import { exitCodes } from '../proxy/errors.ts'
-import { causesOf } from './attribute.ts'
+import { attribute } from './attribute.ts'
 import { type Checker, checkers } from './checkers/all.ts'
 import {
   countRecords,
@@ -48,7 +48,7 @@ export function judge(
   applied: Readonly<Record<string, Checker>> = checkers,
 ): Judgement {
   const { found, failures } = ask(history, applied)
-  const attributed = found.map((finding) => ({ ...finding, causes: causesOf(history, finding) }))
+  const attributed = found.map((finding) => attribute(history, finding))
   const reasonFor = new Map(expectation.allow.map(({ kind, reason }) => [kind, reason]))
   const findings = attributed.filter(({ kind }) => !reasonFor.has(kind))
   const allowed = attributed.flatMap((finding) => {
@@ -65,7 +65,7 @@ export function judge(
     (verdict !== 'FAIL' || isSameKinds(expectedFindings, findings))
   const records = countRecords(history, attributed)
   const reasons = [
-    ...findings.map(sentenceOf),
+    ...findings.map(({ kind, sentence }) => `${kind}: ${sentence}`),
     ...missing,
     ...(verdict === 'PASS' ? [passSentence(history, records)] : []),
   ]
@@ -116,19 +116,6 @@ function isSameKinds(expected: readonly AnomalyKind[], findings: readonly Findin
 function exitCodeOf(verdict: Verdict, asExpected: boolean): number {
   if (asExpected) return exitCodes.asExpected
   return verdict === 'INCONCLUSIVE' ? exitCodes.inconclusive : exitCodes.fail
-}
-
-function sentenceOf({ kind, summary, causes }: AttributedFinding): string {
-  const [first] = causes
-  if (first === undefined) return `${kind}: ${summary}`
-  const how = {
-    exchange: 'hit the exchange that carried them',
-    transaction: 'hit their transaction',
-    'transactional-id': 'hit their transactional id',
-    instance: 'hit the instance that sent them',
-    window: 'lasted at the time',
-  }[first.relation]
-  return `${kind}: ${summary}; fault ${first.fault} ${how}`
 }
 
 function passSentence(history: History, { expected, committed }: RecordCounts): string {

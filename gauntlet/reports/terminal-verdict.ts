@@ -36,13 +36,13 @@ function expectation(result: Result): string {
 }
 
 function findingLines(finding: Result['findings'][number]): string[] {
-  const { kind, ids, count: number, causes, allowed } = finding
+  const { kind, ids, count: number, causes, allowed, sentence } = finding
   const more = number > idsShownMax ? ', …' : ''
   const shown = ids.length === 0 ? '' : `   ${ids.slice(0, idsShownMax).join(', ')}${more}`
   return [
     `${kind} × ${count(number)}${shown}`,
     ...(causes.length === 0 ? [] : [`  touched by ${causes.join(', ')}`]),
-    ...(allowed === undefined ? [] : [`  allowed: ${allowed}`]),
+    ...(allowed === undefined ? [] : [`  allowed: ${allowed}`, `  ${sentence}`]),
   ]
 }
 

@@ -31,7 +31,7 @@ describe('junit.xml', () => {
   it('shows a finding as a failure of its kind and of the verdict', () => {
     const text = xml(doubled)
     expect(text).toMatch(/<failure message="FAIL: duplicate: [^"]+" type="FAIL"/)
-    expect(text).toMatch(/<failure message="1 id committed more often[^"]+" type="duplicate"/)
+    expect(text).toMatch(/<failure message="1 record twice: [^"]+" type="duplicate"/)
   })
 
   it('is green where the plan expects the finding', () => {

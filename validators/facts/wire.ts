@@ -67,6 +67,11 @@ export interface WireFacts {
   sendsOf(batch: BatchIdentity): readonly WireSend[]
   /** In the order of their beginning. */
   transactions: readonly WireTransaction[]
+  /** The Nth transaction of a transactional id; undefined for what is not known. */
+  transactionOf(
+    transactionalId: string | undefined,
+    transaction: number | undefined,
+  ): WireTransaction | undefined
   offsets: readonly WireOffsets[]
   producers: ReadonlyArray<Extract<ProxyEvent, { type: 'producer' }>>
 }
@@ -192,6 +197,8 @@ export function collectWire(): WireCollector {
       transactions: [...transactions.values()].sort(
         (a, b) => a.beganAtMs - b.beganAtMs || a.transaction - b.transaction,
       ),
+      transactionOf: (transactionalId, transaction) =>
+        transactions.get(`${transactionalId}#${transaction}`),
       offsets,
       producers,
     }),

@@ -50,7 +50,7 @@ describe('a finished history', () => {
   it('ends with the exit code of its verdict, and the result goes where it is asked to', () => {
     const failing = historyFile('doubled.ndjson', doubled)
     const { code, out } = verify(failing, '--quiet', '--out', 'again')
-    expect(out).toMatch(/^FAIL literal: duplicate: 1 id/)
+    expect(out).toMatch(/^FAIL literal: duplicate: 1 record twice/)
     expect(code).toBe(1)
     expect(readFileSync(join(folder, 'again/result.json'), 'utf8')).toBe(
       resultText(judgeHistory(failing)),

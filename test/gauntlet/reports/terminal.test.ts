@@ -111,6 +111,7 @@ describe('on a terminal', () => {
 const duplicate: Result['findings'][number] = {
   kind: 'duplicate',
   summary: '2 records are in the output twice',
+  sentence: '2 records twice: transaction 3 of copier-0 was committed',
   ids: ['p0-1', 'p0-2'],
   count: 2,
   proof: [],
