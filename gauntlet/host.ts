@@ -10,7 +10,7 @@ export interface HostParts {
   /** Of brokers that we started; they come later than the proxy. */
   brokers?: {
     cluster: () => Cluster | undefined
-    told: (node: number, change: 'started' | 'killed' | 'paused' | 'resumed') => void
+    told: (node: number, change: 'started' | 'killed' | 'stopped' | 'paused' | 'resumed') => void
   }
   /** Of an application that we start. */
   clients?: {
@@ -41,6 +41,10 @@ export function createHost({ brokers, clients, hooks }: HostParts): Host {
     async killBroker(node) {
       await cluster().kill(node)
       brokers?.told(node, 'killed')
+    },
+    async stopBroker(node) {
+      await cluster().stopBroker(node)
+      brokers?.told(node, 'stopped')
     },
     async startBroker(node) {
       await cluster().start(node)

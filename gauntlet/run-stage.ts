@@ -31,7 +31,10 @@ export interface StageParts {
   signal: AbortSignal
   logDirectory: string
   onEvents: (events: ProxyEvent[]) => void
-  onBroker: (node: number, change: 'started' | 'killed' | 'paused' | 'resumed' | 'exited') => void
+  onBroker: (
+    node: number,
+    change: 'started' | 'killed' | 'stopped' | 'paused' | 'resumed' | 'exited',
+  ) => void
   onLog: (line: string) => void
   /** The application's processes; they come later than the proxy. */
   instances: Instances

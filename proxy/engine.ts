@@ -1,12 +1,14 @@
 // The one interface that plans, REST and the command line drive: arm, disarm, fire, release, heal, status.
 // It joins the parts: rules decide, effects carry out, the flow moves bytes, the tracker follows.
 import { createClusterView } from './effects/cluster-view.ts'
+import { answerMoved } from './effects/coordinator-move.ts'
 import { type FiringReport, reportFiring } from './effects/firing-report.ts'
 import { answerHeartbeat } from './effects/heartbeats-lost.ts'
 import type { Host } from './effects/host.ts'
 import { errorFrame } from './effects/made-answer.ts'
 import type { Cause, Heal } from './effects/means.ts'
 import { createMessageEffects } from './effects/message.ts'
+import { createPartitions } from './effects/partitions.ts'
 import { createWorld } from './effects/world.ts'
 import { OperatorError } from './errors.ts'
 import type { Emit, ExchangeIdentity, FaultStatus, Firing, Plane, ProxyEvent } from './events.ts'
@@ -157,6 +159,7 @@ export function createEngine(
     windows,
     brokers,
     cluster,
+    partitions: createPartitions(brokers, runtime),
     host,
     connections: () => live,
     instances: () => [...instances],
@@ -303,6 +306,9 @@ export function createEngine(
       about?.applied(`answered ${code} to ${message.view.clientId ?? 'a member'}`)
       return { do: 'answer', frame: errorFrame(message, code) }
     }
+    if (rule.effect.on === 'coordinator-seat') {
+      return answerMoved(message, rule.seatTold, links.door(message.connection.instance), about)
+    }
     about?.applied(`${message.view.api} met a dead coordinator`)
     return message.view.api === 'FindCoordinator'
       ? { do: 'answer', frame: errorFrame(message, 'COORDINATOR_NOT_AVAILABLE') }
@@ -339,7 +345,11 @@ export function createEngine(
             return messages.onRequest(rule.effect.verdict, about, message)
           }
           const gate = createGate<RequestVerdict>()
-          void beginWorld(about, message).then(() => gate.open({ do: 'pass' }))
+          void beginWorld(about, message).then(() => {
+            // Where the coordinator has moved away on the wire, nobody is there for this message either.
+            const isClaimed = rule.seatTold !== undefined && rule.claims?.(message.view) === true
+            gate.open(isClaimed ? claimed(rule, message) : { do: 'pass' })
+          })
           return { do: 'wait', gate, discardIfClientLeaves: false }
         },
         reply(decision, message) {

@@ -58,6 +58,7 @@ const host: Host | undefined =
     : {
         can: setup.hostCan,
         killBroker: (node) => callHost('killBroker', node),
+        stopBroker: (node) => callHost('stopBroker', node),
         startBroker: (node) => callHost('startBroker', node),
         pauseBroker: (node) => callHost('pauseBroker', node),
         resumeBroker: (node) => callHost('resumeBroker', node),

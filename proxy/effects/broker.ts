@@ -1,4 +1,4 @@
-// Brokers are gone until the fault heals: cut off on the wire, killed, or frozen.
+// Brokers are gone until the fault heals: cut off on the wire, killed, stopped politely, or frozen.
 import type { FaultEffect } from '../faults/fault.ts'
 import type { ConnectionFacts } from '../flow/windows.ts'
 import type { FiringReport } from './firing-report.ts'
@@ -32,6 +32,15 @@ export async function brokerEffect(
     case 'kill':
       for (const node of targets) await killBroker(means, node)
       report.applied(`killed broker ${names}`)
+      return async () => {
+        for (const node of targets) await needHost(means).startBroker(node)
+      }
+    case 'stop':
+      for (const node of targets) {
+        await needHost(means).stopBroker(node)
+        cut(means, (facts) => facts.node === node, 'the broker was stopped')
+      }
+      report.applied(`stopped broker ${names}`)
       return async () => {
         for (const node of targets) await needHost(means).startBroker(node)
       }

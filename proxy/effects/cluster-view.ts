@@ -30,6 +30,8 @@ export interface ClusterView {
   /** Leaves the group in a member's name; the broker's error code. */
   evict(group: string, member: GroupMember): Promise<number>
   refresh(): Promise<void>
+  /** The partitions that `TOPIC` or `TOPIC-PARTITION` means; none when there is no such topic. */
+  partitionsNamed(text: string): Promise<{ topic: string; partition: number }[]>
   /** The nodes that a selector means now. */
   resolve(selector: BrokerSelector): Promise<number[]>
 }
@@ -94,6 +96,17 @@ export function createClusterView(
     return brokers.client(node)
   }
 
+  async function partitionsNamed(text: string): Promise<{ topic: string; partition: number }[]> {
+    await refresh()
+    const whole = aliases[text] ?? text
+    const known = topics.partitionsOf(whole)
+    if (known.length > 0) return known.map((partition) => ({ topic: whole, partition }))
+    const dash = text.lastIndexOf('-')
+    const topic = aliases[text.slice(0, dash)] ?? text.slice(0, dash)
+    const partition = Number(text.slice(dash + 1))
+    return topics.leaderOf(topic, partition) === undefined ? [] : [{ topic, partition }]
+  }
+
   const exactly = (node: number | undefined): number[] => (node === undefined ? [] : [node])
 
   async function resolve(selector: BrokerSelector): Promise<number[]> {
@@ -102,17 +115,9 @@ export function createClusterView(
     if (selector === 'controller') return exactly(await controller())
     if (typeof selector === 'string') throw new Error(`selector ${selector} was not checked`)
     if ('leader-of' in selector) {
-      const text = selector['leader-of']
-      await refresh()
-      const whole = aliases[text] ?? text
-      const known = topics.partitionsOf(whole)
-      if (known.length > 0) {
-        const leaders = known.map((partition) => topics.leaderOf(whole, partition))
-        return [...new Set(leaders.filter((node) => node !== undefined))]
-      }
-      const dash = text.lastIndexOf('-')
-      const topic = text.slice(0, dash)
-      return exactly(topics.leaderOf(aliases[topic] ?? topic, Number(text.slice(dash + 1))))
+      const named = await partitionsNamed(selector['leader-of'])
+      const leaders = named.map(({ topic, partition }) => topics.leaderOf(topic, partition))
+      return [...new Set(leaders.filter((node) => node !== undefined))]
     }
     if ('coordinator-of' in selector) {
       const text = selector['coordinator-of']
@@ -168,6 +173,7 @@ export function createClusterView(
       return (reply.errorCode as number) || ((left?.errorCode as number | undefined) ?? 0)
     },
     refresh,
+    partitionsNamed,
     resolve,
   }
 }

@@ -5,7 +5,7 @@ import type { FiringReport } from './firing-report.ts'
 import { type Cause, cut, type Heal, killBroker, type Means, needHost } from './means.ts'
 
 /** APIs that only a transaction's coordinator answers. */
-const transactionCoordinatorApis: readonly string[] = [
+export const transactionCoordinatorApis: readonly string[] = [
   'InitProducerId',
   'AddPartitionsToTxn',
   'AddOffsetsToTxn',
@@ -22,14 +22,17 @@ const groupCoordinatorApis: readonly string[] = [
   'LeaveGroup',
   'ConsumerGroupHeartbeat',
 ]
-const coordinatorApis: readonly string[] = [...transactionCoordinatorApis, ...groupCoordinatorApis]
+export const coordinatorApis: readonly string[] = [
+  ...transactionCoordinatorApis,
+  ...groupCoordinatorApis,
+]
 /** How often the cluster is asked who coordinates now, after a coordinator was killed. */
 const takeoverPollMs = 200
 
 /** The ids whose coordinator is meant, and where that coordinator sits. */
-async function coordinatorMeant(
+export async function coordinatorMeant(
   means: Means,
-  effect: Extract<FaultEffect, { on: 'coordinator' }>,
+  effect: { transactionalId?: string; group?: string },
   cause: Cause | undefined,
 ): Promise<{ transactionalIds: string[]; groups: string[]; node: number | undefined }> {
   const { transactionalId, group } = effect
@@ -56,6 +59,20 @@ async function seat(
 ): Promise<number | undefined> {
   if (transactionalId !== undefined) return cluster.coordinatorOf({ transactionalId })
   return group === undefined ? undefined : cluster.coordinatorOf({ group })
+}
+
+/** The one id by which the cluster is asked who coordinates. */
+export function keyOf(meant: {
+  transactionalIds: readonly string[]
+  groups: readonly string[]
+}): { transactionalId: string } | { group: string } {
+  const [transactionalId] = meant.transactionalIds
+  if (transactionalId !== undefined) return { transactionalId }
+  const [group] = meant.groups
+  if (group === undefined) {
+    throw new Error('the triggering message names no transaction and no group')
+  }
+  return { group }
 }
 
 async function coordinatorOnWire(
@@ -115,19 +132,11 @@ async function coordinatorAsProcess(
 ): Promise<Heal> {
   const { cluster, runtime } = means
   const { node } = meant
-  const [transactionalId] = meant.transactionalIds
-  const [group] = meant.groups
-  const key =
-    transactionalId !== undefined
-      ? { transactionalId }
-      : group !== undefined
-        ? { group }
-        : undefined
-  if (key === undefined) throw new Error('the triggering message names no transaction and no group')
+  const key = keyOf(meant)
   const before = await cluster.coordinatorOf(key)
   await killBroker(means, node)
   report.applied(
-    `killed broker ${node}, coordinator of ${transactionalId ?? group} (the cluster said ${before ?? 'nobody'} before)`,
+    `killed broker ${node}, coordinator of ${'group' in key ? key.group : key.transactionalId} (the cluster said ${before ?? 'nobody'} before)`,
   )
   if (before !== node) report.noted('it was not the coordinator any more')
   const startedMs = runtime.nowMs()

@@ -24,7 +24,9 @@ export interface Host {
   can: readonly Capability[]
   /** SIGKILL; resolves when the process is reaped. */
   killBroker(node: number): Promise<void>
-  /** Starts a killed broker; resolves when the cluster has it back. */
+  /** SIGTERM: it hands over what it leads, and ends; resolves when the process is reaped. */
+  stopBroker(node: number): Promise<void>
+  /** Starts a killed or stopped broker; resolves when the cluster has it back. */
   startBroker(node: number): Promise<void>
   /** SIGSTOP */
   pauseBroker(node: number): Promise<void>

@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime.ts'
 import type { Tracker } from '../transactions/tracker.ts'
 import type { ClusterView } from './cluster-view.ts'
 import type { Host } from './host.ts'
+import type { Partitions } from './partitions.ts'
 
 /** What set a fault off, when a message did. */
 export interface Cause {
@@ -27,6 +28,7 @@ export interface Means {
   windows: Windows
   brokers: Brokers
   cluster: ClusterView
+  partitions: Partitions
   host: Host | undefined
   connections: () => Iterable<Connection>
   /** Names of the application's instances: one for each door that was opened for one. */

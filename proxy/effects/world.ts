@@ -4,10 +4,12 @@ import type { FaultEffect } from '../faults/fault.ts'
 import { brokerEffect } from './broker.ts'
 import { connectionsEffect } from './connections.ts'
 import { coordinatorEffect } from './coordinator.ts'
+import { coordinatorMoveEffect } from './coordinator-move.ts'
 import { fenceEffect } from './fence.ts'
 import type { FiringReport } from './firing-report.ts'
 import { groupEffect } from './group.ts'
 import { hookEffect } from './hook.ts'
+import { leadershipEffect, replicasEffect } from './leadership.ts'
 import type { Cause, Heal, Means } from './means.ts'
 import { networkEffect } from './network.ts'
 import { processEffect } from './process.ts'
@@ -33,6 +35,12 @@ export function createWorld(means: Means): World {
           return networkEffect(means, effect, report)
         case 'coordinator':
           return coordinatorEffect(means, effect, report, cause)
+        case 'coordinator-seat':
+          return coordinatorMoveEffect(means, effect, report, cause)
+        case 'leadership':
+          return leadershipEffect(means, effect, report)
+        case 'replicas':
+          return replicasEffect(means, effect, report)
         case 'broker':
           return brokerEffect(means, effect, report, cause)
         case 'group':

@@ -70,7 +70,12 @@ export type FaultEffect =
   | { on: 'connections'; verdict: ConnectionVerdict }
   | { on: 'network'; between: [PartitionSide, PartitionSide]; oneWay: boolean }
   | { on: 'coordinator'; how: 'wire' | 'process'; transactionalId?: string; group?: string }
-  | { on: 'broker'; how: 'wire' | 'kill' | 'pause' }
+  | { on: 'coordinator-seat'; how: 'wire' | 'process'; transactionalId?: string; group?: string }
+  /** Another replica leads: of one partition, or of a whole topic's. */
+  | { on: 'leadership'; partitions: string }
+  /** Every replica leaves these brokers. */
+  | { on: 'replicas'; from: BrokerSelector }
+  | { on: 'broker'; how: 'wire' | 'kill' | 'pause' | 'stop' }
   | { on: 'group'; how: 'evict' | 'error' | 'ghost-member' | 'heartbeats-lost'; group?: string }
   /** A new producer of this id, elsewhere; default: the id of the triggering message. */
   | { on: 'fence'; transactionalId?: string }

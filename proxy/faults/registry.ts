@@ -6,6 +6,7 @@ import { brokerOutage } from './kinds/broker-outage.ts'
 import { clientCrash } from './kinds/client-crash.ts'
 import { clientPause } from './kinds/client-pause.ts'
 import { coordinatorCrash } from './kinds/coordinator-crash.ts'
+import { coordinatorMove } from './kinds/coordinator-move.ts'
 import { delay } from './kinds/delay.ts'
 import { detach } from './kinds/detach.ts'
 import { disconnect } from './kinds/disconnect.ts'
@@ -14,7 +15,9 @@ import { error } from './kinds/error.ts'
 import { exec } from './kinds/exec.ts'
 import { fence } from './kinds/fence.ts'
 import { hold } from './kinds/hold.ts'
+import { leaderMove } from './kinds/leader-move.ts'
 import { networkPartition } from './kinds/network-partition.ts'
+import { reassignment } from './kinds/reassignment.ts'
 import { rebalance } from './kinds/rebalance.ts'
 import { refuse } from './kinds/refuse.ts'
 import { slice } from './kinds/slice.ts'
@@ -28,6 +31,7 @@ export const faultKinds: readonly FaultKind[] = [
   clientCrash,
   clientPause,
   coordinatorCrash,
+  coordinatorMove,
   delay,
   detach,
   disconnect,
@@ -36,7 +40,9 @@ export const faultKinds: readonly FaultKind[] = [
   exec,
   fence,
   hold,
+  leaderMove,
   networkPartition,
+  reassignment,
   rebalance,
   refuse,
   slice,

@@ -40,6 +40,8 @@ export interface Rule {
   choose: ((view: MessageView) => boolean) | undefined
   /** While its effect lasts, a windowed fault may claim messages of its own accord. */
   claims: ((view: MessageView) => boolean) | undefined
+  /** The broker that FindCoordinator names while the coordinator is said to have moved. */
+  seatTold: number | undefined
 }
 
 export type Decision =
@@ -129,6 +131,7 @@ export function createRuleBook(options: {
         lastingTest: isMessage ? compileLastingTest(when, options.aliases) : undefined,
         choose: isMessage ? compileChoice(when, options.random(`fault ${spec.name}`)) : undefined,
         claims: undefined,
+        seatTold: undefined,
       }
       rules.push(rule)
       changed()

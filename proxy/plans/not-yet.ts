@@ -30,7 +30,7 @@ const notYet: readonly NotYet[] = [
 ]
 
 /** Fault kinds and keys of triggers that the language knows and this release does not. */
-export const kindsToCome = ['coordinator-move', 'corrupt', 'duplicate', 'rewrite'] as const
+export const kindsToCome = ['corrupt', 'duplicate', 'rewrite'] as const
 export const triggerKeysToCome = ['id', 'retry-of'] as const
 export const faultKeysToCome = ['from', 'to'] as const
 

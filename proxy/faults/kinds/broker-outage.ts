@@ -1,15 +1,17 @@
-// A broker is gone until healed: cut off on the wire, killed, or frozen.
+// A broker is gone until healed: cut off on the wire, killed, stopped as an operator would (it hands over what
+// it leads first), or frozen.
 import Type from 'typebox'
 import { type Capability, defineKind } from '../fault.ts'
 
 const params = Type.Object(
-  { how: Type.Enum(['wire', 'kill', 'pause']) },
+  { how: Type.Enum(['wire', 'kill', 'stop', 'pause']) },
   { additionalProperties: false },
 )
 
-const capabilityOf: Record<'wire' | 'kill' | 'pause', Capability[]> = {
+const capabilityOf: Record<'wire' | 'kill' | 'stop' | 'pause', Capability[]> = {
   wire: [],
   kill: ['kill-broker'],
+  stop: ['kill-broker'],
   pause: ['pause-broker'],
 }
 

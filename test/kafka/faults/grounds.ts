@@ -232,6 +232,7 @@ export function hostOf(cluster: () => EmbeddedCluster | undefined): Host {
   return {
     can: ['kill-broker', 'pause-broker'],
     killBroker: (node) => up().kill(node),
+    stopBroker: (node) => up().stopBroker(node),
     startBroker: (node) => up().start(node),
     pauseBroker: (node) => up().pause(node),
     resumeBroker: (node) => up().resume(node),
