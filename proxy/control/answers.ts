@@ -1,0 +1,129 @@
+// The shapes of what REST answers, for OpenAPI and whoever makes a client from it. The values come from the engine
+// and are JSON already; a shape here says what a reader may rely on.
+import Type from 'typebox'
+
+const open = { additionalProperties: true } as const
+const Milliseconds = (description: string) => Type.Number({ description })
+
+export const Address = Type.Object({ host: Type.String(), port: Type.Integer() })
+
+export const Firing = Type.Object(
+  {
+    number: Type.Integer({ description: 'Counts from 1 within its fault' }),
+    firedAtMs: Milliseconds('Since the epoch'),
+    appliedAtMs: Type.Optional(Milliseconds('When the effect was there')),
+    healedAtMs: Type.Optional(Milliseconds('When it was over')),
+    effect: Type.Optional(Type.String({ description: 'What was really done, in words' })),
+    brokerAnswer: Type.Optional(Type.String({ description: 'NONE or an error’s name' })),
+    targets: Type.Optional(Type.Array(Type.String())),
+  },
+  { ...open, title: 'Firing' },
+)
+
+export const Fault = Type.Object(
+  {
+    name: Type.String(),
+    kind: Type.String(),
+    state: Type.Enum(['armed', 'active', 'spent']),
+    matched: Type.Integer(),
+    fired: Type.Integer(),
+    applied: Type.Integer({ description: 'Grows only when the effect is there' }),
+    healed: Type.Integer(),
+    spec: Type.Object({}, { ...open, description: 'As it was armed: a plan’s entry' }),
+    plan: Type.Optional(Type.String()),
+    expiresAtMs: Type.Optional(Milliseconds('When it is disarmed by itself')),
+    firings: Type.Array(Firing),
+  },
+  { ...open, title: 'ArmedFault' },
+)
+
+export const Transaction = Type.Object(
+  {
+    transactionalId: Type.String(),
+    producerId: Type.Integer(),
+    producerEpoch: Type.Integer(),
+    phase: Type.Enum(['idle', 'begun', 'producing', 'offsets', 'ending', 'ended']),
+  },
+  { ...open, title: 'Transaction', description: 'One transactional id, as the tracker sees it' },
+)
+
+export const Group = Type.Object(
+  {
+    group: Type.String(),
+    protocol: Type.Enum(['classic', 'consumer']),
+    state: Type.Enum(['empty', 'rebalancing', 'stable']),
+    epoch: Type.Integer(),
+    rebalances: Type.Integer(),
+  },
+  { ...open, title: 'Group' },
+)
+
+export const Broker = Type.Object(
+  {
+    node: Type.Integer(),
+    address: Type.Optional(Address),
+    connections: Type.Integer(),
+    hurtConnections: Type.Integer({ description: 'Those that a lasting fault holds now' }),
+  },
+  { ...open, title: 'Broker' },
+)
+
+export const Link = Type.Object(
+  {
+    instance: Type.Optional(Type.String({ description: 'Absent: for everybody' })),
+    bootstrap: Address,
+    ports: Type.Array(Type.Object({ node: Type.Integer(), address: Address })),
+  },
+  { ...open, title: 'Link', description: 'Where the proxy listens, and for whom' },
+)
+
+export const Connection = Type.Object(
+  {
+    id: Type.Integer(),
+    plane: Type.Enum(['client', 'inter-broker', 'controller']),
+    node: Type.Integer(),
+    instance: Type.Optional(Type.String()),
+    clientId: Type.Optional(Type.String()),
+    remote: Type.String(),
+    hurt: Type.Array(Type.Enum(['slow', 'blocked', 'cut off'])),
+  },
+  { ...open, title: 'Connection' },
+)
+
+export const ArmedPlan = Type.Object(
+  {
+    name: Type.String(),
+    startedAtMs: Milliseconds('Since the epoch'),
+    expiresAtMs: Milliseconds('When its faults are disarmed by themselves'),
+    faults: Type.Array(Fault),
+  },
+  { ...open, title: 'ArmedPlan' },
+)
+
+export const Run = Type.Object(
+  {
+    name: Type.String(),
+    state: Type.Enum(['running', 'ended', 'lost']),
+    startedAtMs: Milliseconds('Since the epoch'),
+    endedAtMs: Type.Optional(Milliseconds('Since the epoch')),
+    links: Type.Array(Link),
+    verdict: Type.Optional(Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE'])),
+    reasons: Type.Optional(Type.Array(Type.String())),
+  },
+  { ...open, title: 'Run' },
+)
+
+export const Health = Type.Object(
+  { status: Type.Literal('ok'), version: Type.String(), upSeconds: Type.Number() },
+  { ...open, title: 'Health' },
+)
+
+export const RollingVerdict = Type.Object(
+  {
+    verdict: Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE']),
+    reasons: Type.Array(Type.String()),
+    run: Type.Optional(Type.String({ description: 'The run that said so' })),
+    atMs: Type.Optional(Milliseconds('When it was said')),
+  },
+  { ...open, title: 'RollingVerdict' },
+)

@@ -1,0 +1,53 @@
+// The events of a running proxy for whoever follows them: numbered, the last ones kept, so that a reader who was
+// away can go on where it was, or is told how much it has missed.
+import type { ProxyEvent } from '../events.ts'
+
+/** Events kept for readers that come back. */
+export const eventsKeptMax = 20_000
+
+export interface FedEvent {
+  /** Counts from 1. */
+  id: number
+  event: ProxyEvent
+}
+
+export interface EventFeed {
+  push(events: readonly ProxyEvent[]): void
+  /** Events after this id that are still kept, and how many of them are not. */
+  after(id: number): { events: readonly FedEvent[]; missed: number }
+  lastId(): number
+  /** Told of each new group of events; returns what ends that. */
+  follow(listener: (events: readonly FedEvent[]) => void): () => void
+}
+
+export function createEventFeed(keptMax: number = eventsKeptMax): EventFeed {
+  // A ring: the event with id N stands at N modulo its length.
+  const ring: FedEvent[] = []
+  let lastId = 0
+  const listeners = new Set<(events: readonly FedEvent[]) => void>()
+  return {
+    push(events) {
+      const fed = events.map((event) => {
+        lastId += 1
+        const one = { id: lastId, event }
+        ring[lastId % keptMax] = one
+        return one
+      })
+      for (const listener of listeners) listener(fed)
+    },
+    after(id) {
+      const from = Math.max(id, lastId - keptMax)
+      const events: FedEvent[] = []
+      for (let next = from + 1; next <= lastId; next += 1) {
+        const one = ring[next % keptMax]
+        if (one !== undefined) events.push(one)
+      }
+      return { events, missed: Math.max(0, from - id) }
+    },
+    lastId: () => lastId,
+    follow(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
+}

@@ -1,0 +1,586 @@
+// Every route of REST: what it asks for, what it answers, and which part does the work. No logic of its own.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import Type, { type TSchema } from 'typebox'
+import { Duration, durationMs } from '../faults/vocabulary.ts'
+import { kafkaNames } from '../plans/kafka-names.ts'
+import { planSchema } from '../plans/read-plan.ts'
+import type { RemoteEngine } from '../start-proxy.ts'
+import * as answers from './answers.ts'
+import { type ArmedFaults, expiresDefaultMs, expiresMaxMs } from './armed-faults.ts'
+import type { ArmedPlans } from './armed-plans.ts'
+import type { EventFeed } from './event-feed.ts'
+import type { Live } from './live.ts'
+import { FieldProblem, Problem, RestError } from './problem.ts'
+import type { Readiness } from './readiness.ts'
+import type { Runs } from './runs.ts'
+import { streamEvents } from './stream-events.ts'
+
+export interface RouteParts {
+  engine: RemoteEngine
+  faults: ArmedFaults
+  plans: ArmedPlans
+  runs: Runs
+  feed: EventFeed
+  live: Live
+  readiness: Readiness
+  version: string
+  upSeconds(): number
+  metrics(): Promise<{ contentType: string; text: string }>
+}
+
+const NameParam = Type.Object({
+  name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$', maxLength: 100 }),
+})
+type Named = { Params: { name: string } }
+
+const ExpiresQuery = Type.Object(
+  {
+    expires: Type.Optional({
+      ...Duration,
+      description: 'Disarmed by itself after this time; 60s unless given, a day at most.',
+    } as typeof Duration),
+  },
+  { additionalProperties: false },
+)
+type Expires = { Querystring: { expires?: string } }
+
+function expiresMs(query: { expires?: string }, defaultMs: number): number {
+  if (query.expires === undefined) return defaultMs
+  const wantedMs = durationMs(query.expires)
+  if (wantedMs >= 1 && wantedMs <= expiresMaxMs) return wantedMs
+  const detail = `\`expires\` ${query.expires} is out of bounds`
+  throw new RestError('wrong-body', detail, 'Give a time above zero and up to 24h.')
+}
+
+/** A fault as a plan writes it, taken from the plan's own schema. */
+export function faultSchema(): TSchema {
+  const { properties } = planSchema(kafkaNames) as {
+    properties: { faults: { items: TSchema & Record<string, unknown> } }
+  }
+  return { ...properties.faults.items, $id: 'Fault', title: 'Fault' } as unknown as TSchema
+}
+
+const list = (schema: TSchema, key: string): TSchema => Type.Object({ [key]: Type.Array(schema) })
+const problemAnswer = { description: 'What is wrong, and what to do', ...Problem }
+const withProblems = (good: Record<number, TSchema>) => ({
+  ...good,
+  '4xx': problemAnswer,
+  '5xx': problemAnswer,
+})
+const noContent = Type.Null({ description: 'Done; there is nothing to say' })
+
+export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
+  const { engine, faults, plans, runs, feed, live, readiness } = parts
+  addAbout(app, parts)
+
+  app.get(
+    '/v1/faults',
+    {
+      schema: {
+        tags: ['faults'],
+        operationId: 'listFaults',
+        summary: 'Every armed fault with its counters and firings',
+        response: withProblems({ 200: list(answers.Fault, 'faults') }),
+      },
+    },
+    async () => ({ faults: await faults.list() }),
+  )
+  app.post<Expires>(
+    '/v1/faults',
+    {
+      schema: {
+        tags: ['faults'],
+        operationId: 'armFault',
+        summary: 'Arm a fault: the same JSON as an entry of a plan’s `faults`',
+        querystring: ExpiresQuery,
+        body: Type.Ref('Fault'),
+        response: withProblems({ 201: answers.Fault }),
+      },
+    },
+    async (request, reply) => {
+      const fault = await faults.arm(request.body, expiresMs(request.query, expiresDefaultMs))
+      return reply.code(201).header('location', `/v1/faults/${fault.name}`).send(fault)
+    },
+  )
+  app.get<Named>(
+    '/v1/faults/:name',
+    {
+      schema: {
+        tags: ['faults'],
+        operationId: 'getFault',
+        summary: 'One armed fault',
+        params: NameParam,
+        response: withProblems({ 200: answers.Fault }),
+      },
+    },
+    (request) => faults.named(request.params.name),
+  )
+  app.put<Named & Expires>(
+    '/v1/faults/:name',
+    {
+      schema: {
+        tags: ['faults'],
+        operationId: 'putFault',
+        summary: 'Arm a fault under this name; the same again changes only when it expires',
+        params: NameParam,
+        querystring: ExpiresQuery,
+        body: Type.Ref('Fault'),
+        response: withProblems({ 200: answers.Fault, 201: answers.Fault }),
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params
+      const expires = expiresMs(request.query, expiresDefaultMs)
+      const { fault, created } = await faults.put(name, request.body, expires)
+      return reply.code(created ? 201 : 200).send(fault)
+    },
+  )
+  app.delete<Named>(
+    '/v1/faults/:name',
+    {
+      schema: {
+        tags: ['faults'],
+        operationId: 'disarmFault',
+        summary: 'Heal a fault and disarm it',
+        params: NameParam,
+        response: withProblems({ 204: noContent }),
+      },
+    },
+    async (request, reply) => {
+      await faults.disarm(request.params.name)
+      return reply.code(204).send()
+    },
+  )
+  const acts = {
+    fire: {
+      summary: 'Fire a fault now',
+      act: (name: string) => engine.fire(name),
+    },
+    release: {
+      summary: 'Let go what a fault holds until `released`',
+      act: (name: string) => engine.release(name),
+    },
+    heal: {
+      summary: 'End what a fault does now; it stays armed',
+      act: (name: string) => engine.heal(name),
+    },
+  } as const
+  for (const [word, { summary, act }] of Object.entries(acts)) {
+    app.post<Named>(
+      `/v1/faults/:name/${word}`,
+      {
+        schema: {
+          tags: ['faults'],
+          operationId: `${word}Fault`,
+          summary,
+          params: NameParam,
+          response: withProblems({ 200: answers.Fault }),
+        },
+      },
+      async (request) => {
+        const { name } = request.params
+        await faults.named(name)
+        await act(name)
+        return faults.named(name)
+      },
+    )
+  }
+  app.post(
+    '/v1/heal',
+    {
+      schema: {
+        tags: ['faults'],
+        operationId: 'healAll',
+        summary: 'Heal and disarm everything',
+        response: withProblems({ 204: noContent }),
+      },
+    },
+    async (_request, reply) => {
+      await faults.healAll()
+      return reply.code(204).send()
+    },
+  )
+
+  addPlans(app, plans)
+  addRuns(app, runs, engine)
+
+  app.get(
+    '/v1/transactions',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'listTransactions',
+        summary: 'Every transactional id seen, and where it stands',
+        response: withProblems({ 200: list(answers.Transaction, 'transactions') }),
+      },
+    },
+    async () => ({ transactions: await engine.transactions() }),
+  )
+  app.get(
+    '/v1/groups',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'listGroups',
+        summary: 'Every consumer group seen, with its members',
+        response: withProblems({ 200: list(answers.Group, 'groups') }),
+      },
+    },
+    async () => ({ groups: await engine.groups() }),
+  )
+  app.get(
+    '/v1/brokers',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'listBrokers',
+        summary: 'Brokers known, and how many of the connections to them are hurt now',
+        response: withProblems({ 200: list(answers.Broker, 'brokers') }),
+      },
+    },
+    async () => ({ brokers: await engine.brokers() }),
+  )
+  app.get(
+    '/v1/links',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'listLinks',
+        summary: 'Where the proxy listens, for whom, and which broker each port leads to',
+        response: withProblems({ 200: list(answers.Link, 'links') }),
+      },
+    },
+    async () => ({ links: await engine.doors() }),
+  )
+  app.get(
+    '/v1/connections',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'listConnections',
+        summary: 'Open connections',
+        response: withProblems({ 200: list(answers.Connection, 'connections') }),
+      },
+    },
+    async () => ({ connections: await engine.connections() }),
+  )
+  app.delete<{ Params: { id: number } }>(
+    '/v1/connections/:id',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'closeConnection',
+        summary: 'Close one connection with a reset',
+        params: Type.Object({
+          id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+        }),
+        response: withProblems({ 204: noContent }),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      if (!(await engine.cutConnection(id))) {
+        const remedy = 'GET /v1/connections lists those that are open.'
+        throw new RestError('not-found', `there is no connection ${id}`, remedy)
+      }
+      return reply.code(204).send()
+    },
+  )
+  app.get<{ Querystring: { after?: number; types?: string } }>(
+    '/v1/events',
+    {
+      sse: 'only',
+      schema: {
+        tags: ['events'],
+        operationId: 'followEvents',
+        summary: 'Server-sent events of all that happens; Last-Event-ID goes on where one was',
+        querystring: Type.Object(
+          {
+            after: Type.Optional(
+              Type.Integer({
+                minimum: 0,
+                maximum: Number.MAX_SAFE_INTEGER,
+                description: 'Begin after this id; 0 begins with the oldest kept',
+              }),
+            ),
+            types: Type.Optional(
+              Type.String({
+                pattern: '^[a-z,-]+$',
+                maxLength: 500,
+                description: 'Only these types, with commas between',
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        produces: ['text/event-stream'],
+        response: withProblems({ 200: Type.String({ description: 'A stream of events' }) }),
+      },
+    },
+    (request: FastifyRequest<{ Querystring: { after?: number; types?: string } }>, reply) =>
+      streamEvents(feed, request.query, reply as FastifyReply),
+  )
+  app.get(
+    '/v1/verdict',
+    {
+      schema: {
+        tags: ['events'],
+        operationId: 'rollingVerdict',
+        summary: 'What can be said now: of the last run, or of what passed',
+        response: withProblems({ 200: answers.RollingVerdict }),
+      },
+    },
+    async () => live.verdict(runs.list()),
+  )
+  app.get(
+    '/ready',
+    {
+      schema: {
+        tags: ['about'],
+        operationId: 'ready',
+        summary: 'Whether a broker answers through this proxy’s eyes',
+        response: withProblems({ 200: Type.Object({ status: Type.Literal('ready') }) }),
+      },
+    },
+    async () => {
+      await readiness.check()
+      return { status: 'ready' }
+    },
+  )
+}
+
+function addAbout(app: FastifyInstance, parts: RouteParts): void {
+  app.get(
+    '/health',
+    {
+      schema: {
+        tags: ['about'],
+        operationId: 'health',
+        summary: 'Whether the proxy lives; needs no broker',
+        response: withProblems({ 200: answers.Health }),
+      },
+    },
+    async () => ({ status: 'ok', version: parts.version, upSeconds: parts.upSeconds() }),
+  )
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        tags: ['about'],
+        operationId: 'metrics',
+        summary: 'Metrics in Prometheus’ text format',
+        produces: ['text/plain'],
+        response: withProblems({ 200: Type.String() }),
+      },
+    },
+    async (_request, reply) => {
+      const { contentType, text } = await parts.metrics()
+      return reply.header('content-type', contentType).send(text)
+    },
+  )
+}
+
+function addPlans(app: FastifyInstance, plans: ArmedPlans): void {
+  const PlanBody = Type.Object(
+    {},
+    {
+      additionalProperties: true,
+      description: 'A plan, as JSON, or as YAML with content type application/yaml',
+    },
+  )
+  app.post(
+    '/v1/plans/validate',
+    {
+      schema: {
+        tags: ['plans'],
+        operationId: 'validatePlan',
+        summary: 'Say what is wrong with a plan; start nothing',
+        consumes: ['application/json', 'application/yaml'],
+        body: PlanBody,
+        response: withProblems({
+          200: Type.Object({ valid: Type.Boolean(), problems: Type.Array(FieldProblem) }),
+        }),
+      },
+    },
+    async (request) => {
+      const problems = plans.problemsOf(request.body)
+      return { valid: problems.length === 0, problems }
+    },
+  )
+  app.post<Expires>(
+    '/v1/plans',
+    {
+      schema: {
+        tags: ['plans'],
+        operationId: 'startPlan',
+        summary: 'Arm all faults of a plan; its clocks start now',
+        consumes: ['application/json', 'application/yaml'],
+        querystring: ExpiresQuery,
+        body: PlanBody,
+        response: withProblems({ 201: answers.ArmedPlan }),
+      },
+    },
+    async (request, reply) => {
+      const plan = await plans.start(request.body, expiresMs(request.query, plans.expiresDefaultMs))
+      return reply.code(201).header('location', `/v1/plans/${plan.name}`).send(plan)
+    },
+  )
+  app.get(
+    '/v1/plans',
+    {
+      schema: {
+        tags: ['plans'],
+        operationId: 'listPlans',
+        summary: 'Plans whose faults are armed',
+        response: withProblems({ 200: list(answers.ArmedPlan, 'plans') }),
+      },
+    },
+    async () => ({ plans: await plans.list() }),
+  )
+  app.get<Named>(
+    '/v1/plans/:name',
+    {
+      schema: {
+        tags: ['plans'],
+        operationId: 'getPlan',
+        summary: 'One plan and what has become of its faults',
+        params: NameParam,
+        response: withProblems({ 200: answers.ArmedPlan }),
+      },
+    },
+    (request) => plans.named(request.params.name),
+  )
+  app.delete<Named>(
+    '/v1/plans/:name',
+    {
+      schema: {
+        tags: ['plans'],
+        operationId: 'stopPlan',
+        summary: 'Heal and disarm all faults of a plan',
+        params: NameParam,
+        response: withProblems({ 204: noContent }),
+      },
+    },
+    async (request, reply) => {
+      await plans.stop(request.params.name)
+      return reply.code(204).send()
+    },
+  )
+}
+
+const VerdictBody = Type.Object(
+  {
+    verdict: Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE']),
+    reasons: Type.Array(Type.String({ maxLength: 2_000 }), { maxItems: 100 }),
+  },
+  { additionalProperties: false },
+)
+
+function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
+  app.get(
+    '/v1/runs',
+    {
+      schema: {
+        tags: ['runs'],
+        operationId: 'listRuns',
+        summary: 'Runs conducted with this proxy, and their verdicts',
+        response: withProblems({ 200: list(answers.Run, 'runs') }),
+      },
+    },
+    async () => ({ runs: runs.list() }),
+  )
+  app.post<{ Body: { name: string; instances: string[] } }>(
+    '/v1/runs',
+    {
+      schema: {
+        tags: ['runs'],
+        operationId: 'startRun',
+        summary: 'Begin a run: listeners of its own for each application instance',
+        body: Type.Object(
+          {
+            name: NameParam.properties.name,
+            instances: Type.Array(NameParam.properties.name, { maxItems: 100, uniqueItems: true }),
+          },
+          { additionalProperties: false },
+        ),
+        response: withProblems({ 201: answers.Run }),
+      },
+    },
+    async (request, reply) => {
+      const run = await runs.start(request.body.name, request.body.instances)
+      return reply.code(201).header('location', `/v1/runs/${run.name}`).send(run)
+    },
+  )
+  app.get<Named>(
+    '/v1/runs/:name',
+    {
+      schema: {
+        tags: ['runs'],
+        operationId: 'getRun',
+        summary: 'One run; asking for it tells that its conductor lives',
+        params: NameParam,
+        response: withProblems({ 200: answers.Run }),
+      },
+    },
+    async (request) => {
+      runs.touch(request.params.name)
+      return runs.named(request.params.name)
+    },
+  )
+  const clocks = {
+    warm: { summary: 'Start the clocks of `at:` and `every:`', act: () => engine.markWarm() },
+    'stop-clocks': {
+      summary: 'Let nothing more happen by the clock',
+      act: () => engine.stopClocks(),
+    },
+  } as const
+  for (const [word, { summary, act }] of Object.entries(clocks)) {
+    app.post<Named>(
+      `/v1/runs/:name/${word}`,
+      {
+        schema: {
+          tags: ['runs'],
+          operationId: word === 'warm' ? 'warmRun' : 'stopClocksOfRun',
+          summary,
+          params: NameParam,
+          response: withProblems({ 200: answers.Run }),
+        },
+      },
+      async (request) => {
+        const run = runs.named(request.params.name)
+        await act()
+        return run
+      },
+    )
+  }
+  app.put<Named & { Body: { verdict: 'PASS' | 'FAIL' | 'INCONCLUSIVE'; reasons: string[] } }>(
+    '/v1/runs/:name/verdict',
+    {
+      schema: {
+        tags: ['runs'],
+        operationId: 'putVerdict',
+        summary: 'Leave the verdict of a run; it ends with that',
+        params: NameParam,
+        body: VerdictBody,
+        response: withProblems({ 200: answers.Run }),
+      },
+    },
+    (request) => runs.end(request.params.name, request.body),
+  )
+  app.delete<Named>(
+    '/v1/runs/:name',
+    {
+      schema: {
+        tags: ['runs'],
+        operationId: 'endRun',
+        summary: 'End a run: heal, disarm, close its listeners',
+        params: NameParam,
+        response: withProblems({ 204: noContent }),
+      },
+    },
+    async (request, reply) => {
+      await runs.end(request.params.name)
+      return reply.code(204).send()
+    },
+  )
+}
