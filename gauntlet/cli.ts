@@ -68,6 +68,13 @@ function commandLine(): Cli {
     .option('--set <path=value>', 'Change a place of the plan; may be repeated')
     .option('--advertise <feature=level>', 'A feature level to tell clients; may be repeated')
     .option('--seed <number>', 'Seed of every random choice')
+    .option('--rest <address>', 'Where REST listens, or off; default: 127.0.0.1:8474')
+    .option(
+      '--rest-host <name>',
+      'A name by which callers without a token may call; may be repeated',
+    )
+    .option('--token-file <file>', 'REST’s token; default: the environment’s GAUNTLET_TOKEN')
+    .option('--await-cluster <time>', 'Wait so long for a first broker to answer')
     .example('  gauntlet proxy --bootstrap kafka-1:9092,kafka-2:9092 --plan faults.yaml')
     .action((options: RawOptions) => proxyCommand(options, context))
   cli

@@ -1,13 +1,22 @@
-// `gauntlet proxy`: the proxy alone, in front of somebody's cluster, with the faults of a plan armed. It runs
-// until it is told to stop, heals first, and then leaves.
+// `gauntlet proxy`: the proxy alone, in front of somebody's cluster, with the faults of a plan armed and REST beside
+// it. It runs until it is told to stop, heals first, and then leaves.
+import type { Control } from '../proxy/control/control.ts'
 import { OperatorError } from '../proxy/errors.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import type { FaultSpec } from '../proxy/faults/fault.ts'
 import type { SocketAddress } from '../proxy/flow/sockets.ts'
-import { startProxy } from '../proxy/start-proxy.ts'
-import { entryFile } from './entry.ts'
-import { createHooks } from './hooks.ts'
-import { createHost } from './host.ts'
+import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
+import { type RemoteEngine, startProxy } from '../proxy/start-proxy.ts'
+import { entryFile, packageVersion } from './entry.ts'
+
+/** Between two questions whether a broker answers yet. */
+const askAgainMs = 500
+
+export interface RestOptions {
+  listen: SocketAddress
+  token: string | undefined
+  hosts: readonly string[]
+}
 
 export interface StandaloneOptions {
   bootstrap: readonly SocketAddress[]
@@ -18,21 +27,63 @@ export interface StandaloneOptions {
   topicAliases: Readonly<Record<string, string>>
   faults: readonly FaultSpec[]
   seed: number
+  /** Absent: no REST. */
+  rest?: RestOptions
+  /** How long to wait for a first broker to answer. */
+  awaitClusterMs: number
   onEvents: (events: ProxyEvent[]) => void
+  onProblem: (message: string) => void
 }
 
-/** Starts it, tells where clients connect, and resolves when the signal has ended it. */
+/** Where a running proxy can be reached. */
+export interface Listening {
+  bootstrap: SocketAddress
+  rest?: SocketAddress
+}
+
+async function awaitCluster(
+  engine: RemoteEngine,
+  options: StandaloneOptions,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<void> {
+  const endMs = runtime.nowMs() + options.awaitClusterMs
+  for (;;) {
+    try {
+      await engine.discover()
+      return
+    } catch (cause) {
+      if (signal.aborted) return
+      if (runtime.nowMs() < endMs) {
+        await new Promise<void>((resolve) => runtime.after(askAgainMs, resolve))
+        continue
+      }
+      const tried = options.bootstrap.map(({ host, port }) => `${host}:${port}`).join(', ')
+      throw new OperatorError(
+        'cluster-unavailable',
+        `no broker answered at ${tried} (${cause instanceof Error ? cause.message : cause})`,
+        'Check the addresses given with --bootstrap, and that the cluster runs; --await-cluster 2m waits for it.',
+      )
+    }
+  }
+}
+
+/** Starts it, tells where it can be reached, and resolves when the signal has ended it. */
 export async function runProxy(
   options: StandaloneOptions,
   signal: AbortSignal,
-  listening: (bootstrap: SocketAddress) => void,
+  listening: (where: Listening) => void,
 ): Promise<void> {
-  const hooks = createHooks({ folder: undefined })
+  const runtime = systemRuntime(options.seed)
+  let control: Control | undefined
   const proxy = await startProxy({
     workerFile: entryFile('proxy/worker.js'),
     seed: options.seed,
-    host: createHost({ hooks }),
-    onEvents: options.onEvents,
+    host: undefined,
+    onEvents(events) {
+      control?.see(events)
+      options.onEvents(events)
+    },
     options: {
       bootstrap: options.bootstrap,
       listenHost: options.listen.host,
@@ -45,16 +96,18 @@ export async function runProxy(
   const { engine } = proxy
   try {
     for (const fault of options.faults) await engine.arm(fault, 'plan')
-    try {
-      await engine.discover()
-    } catch (cause) {
-      const tried = options.bootstrap.map(({ host, port }) => `${host}:${port}`).join(', ')
-      throw new OperatorError(
-        'cluster-unavailable',
-        `no broker answered at ${tried} (${cause instanceof Error ? cause.message : cause})`,
-        'Check the addresses given with --bootstrap, and that the cluster runs.',
-      )
+    if (options.rest !== undefined) {
+      const { startControl } = await import('../proxy/control/control.ts')
+      control = await startControl({
+        ...options.rest,
+        engine,
+        runtime,
+        faults: options.faults,
+        version: packageVersion(),
+        onProblem: options.onProblem,
+      })
     }
+    await awaitCluster(engine, options, runtime, signal)
     const bootstrap = await engine.openDoor(undefined, options.listen.port).catch((cause) => {
       throw new OperatorError(
         'address-in-use',
@@ -63,16 +116,17 @@ export async function runProxy(
       )
     })
     await engine.markWarm()
-    listening(bootstrap)
+    listening({ bootstrap, ...(control === undefined ? {} : { rest: control.address }) })
     const stopped = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       else signal.addEventListener('abort', () => resolve(), { once: true })
     })
     await Promise.race([stopped, proxy.ended])
+    await control?.close()
     await engine.healAll()
     await engine.stop()
   } finally {
-    await hooks.stop()
+    await control?.close()
     await proxy.terminate()
   }
 }

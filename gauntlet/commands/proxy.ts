@@ -1,9 +1,12 @@
 // `gauntlet proxy`: the proxy alone in front of a cluster, with the faults of a plan armed, until Ctrl-C.
-import { exitCodes } from '../../proxy/errors.ts'
+import { readFileSync } from 'node:fs'
+import { exitCodes, OperatorError } from '../../proxy/errors.ts'
 import type { Firing, ProxyEvent } from '../../proxy/events.ts'
+import { durationMs } from '../../proxy/faults/vocabulary.ts'
 import type { ProxyPlan } from '../../proxy/plans/plan.ts'
 import { readProxyPlan } from '../../proxy/plans/read-plan.ts'
 import { readPlanFile } from '../plan-files.ts'
+import type { RestOptions } from '../standalone-proxy.ts'
 import {
   type CommandContext,
   type RawOptions,
@@ -16,6 +19,7 @@ import { refusePlans } from './load-plans.ts'
 
 const portMax = 65_535
 const listenDefault = '127.0.0.1:19092'
+const restDefault = '127.0.0.1:8474'
 
 interface HostAndPort {
   host: string
@@ -37,6 +41,8 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
   if ('problems' in read) return refusePlans(read.problems, context.output)
   const { plan } = read
   const { output, signal } = context
+  const rest = restOptions(options)
+  const awaitClusterMs = waiting(options)
   const { runProxy } = await import('../standalone-proxy.ts')
   await runProxy(
     {
@@ -49,6 +55,9 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
       topicAliases: plan.topicAliases,
       faults: plan.faults,
       seed: plan.seed,
+      ...(rest === undefined ? {} : { rest }),
+      awaitClusterMs,
+      onProblem: (message) => output.writeError(`${message}\n`),
       onEvents(events) {
         for (const event of events) {
           const line = eventLine(event, options.verbose === true)
@@ -57,15 +66,56 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
       },
     },
     signal,
-    ({ host, port }) => {
+    ({ bootstrap: { host, port }, rest: at }) => {
       const armed = plan.faults.map(({ name }) => name).join(', ')
       output.write(`Proxy ${host}:${port}   seed ${plan.seed}\n`)
       output.write(`Faults armed: ${armed === '' ? 'none' : armed}\n`)
       output.write(`Check: kcat -b ${host}:${port} -L\n`)
+      if (at !== undefined) output.write(`REST: http://${at.host}:${at.port}/docs\n`)
     },
   )
   // There is no other way to end it, so ending it is no accident.
   return exitCodes.asExpected
+}
+
+/** Where REST listens and who may call it; nothing with `--rest off`. */
+function restOptions(options: RawOptions): RestOptions | undefined {
+  const given = text('--rest', options.rest ?? restDefault)
+  if (given === 'off') return undefined
+  return {
+    listen: address('--rest', given),
+    token: tokenOf(options),
+    hosts: texts(options.restHost),
+  }
+}
+
+/** The token never stands on the command line, where every user of the machine can read it. */
+function tokenOf(options: RawOptions): string | undefined {
+  const token =
+    options.tokenFile === undefined
+      ? process.env.GAUNTLET_TOKEN
+      : readText('--token-file', text('--token-file', options.tokenFile))
+  const trimmed = token?.trim()
+  return trimmed === undefined || trimmed === '' ? undefined : trimmed
+}
+
+function readText(flag: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new OperatorError(
+      'file-not-found',
+      `${flag} ${file} cannot be read (${cause instanceof Error ? cause.message : cause})`,
+      'Give a file that is there.',
+    )
+  }
+}
+
+function waiting(options: RawOptions): number {
+  if (options.awaitCluster === undefined) return 0
+  const given = text('--await-cluster', options.awaitCluster)
+  if (/^[0-9]+(\.[0-9]+)?(ms|s|m|h)$/.test(given)) return durationMs(given)
+  throw usageError(`--await-cluster ${given} is no length of time`, 'Write 30s or 2m.')
 }
 
 function readRules(options: RawOptions): ReturnType<typeof readProxyPlan> {

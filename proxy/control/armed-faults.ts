@@ -56,6 +56,12 @@ export function faultOfBody(body: unknown): FaultSpec {
   return spec
 }
 
+/** The path says the name, whatever the body says; it comes first, so that equal faults are equal texts. */
+function withName(name: string, body: object): object {
+  const { name: _own, ...rest } = body as { name?: unknown }
+  return { name, ...rest }
+}
+
 export function createArmedFaults(parts: {
   engine: RemoteEngine
   runtime: Runtime
@@ -118,7 +124,7 @@ export function createArmedFaults(parts: {
         `Disarm it first, give this one another name, or PUT /v1/faults/${spec.name}.`,
       )
     }
-    await engine.arm(spec)
+    await engine.arm(spec, 'rest')
     const cancel = runtime.after(expiresMs, () => {
       disarm(spec.name).then(
         () => parts.expired(spec.name),
@@ -138,7 +144,7 @@ export function createArmedFaults(parts: {
       return named(spec.name)
     },
     async put(name, body, expiresMs) {
-      const given = typeof body === 'object' && body !== null ? { ...body, name } : body
+      const given = typeof body === 'object' && body !== null ? withName(name, body) : body
       const spec = faultOfBody(given)
       const before = known.get(name)
       if (before !== undefined) {

@@ -1,7 +1,8 @@
 // Plans that come by REST: all their faults are armed together, or none is, and they are stopped together. The
 // workload of such a plan is somebody else's: only its faults concern the proxy.
-import type { Runtime } from '../runtime.ts'
+
 import { readProxyPlan } from '../plans/read-plan.ts'
+import type { Runtime } from '../runtime.ts'
 import type { ArmedFault, ArmedFaults } from './armed-faults.ts'
 import { type FieldProblem, fieldProblems, RestError } from './problem.ts'
 

@@ -1,7 +1,7 @@
 // The REST interface of a running proxy: fastify, who may call, the routes, and the page. Runs on the starter's
 // thread, so that whoever asks much does not slow the bytes that pass.
 import rateLimit from '@fastify/rate-limit'
-import sse from '@fastify/sse'
+import { fastifySSE } from '@fastify/sse'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -66,7 +66,7 @@ export async function buildControl(
   })
   const plans = createArmedPlans({ faults, runtime })
   const runs = createRuns({ engine, runtime, healAll: faults.healAll })
-  const metrics = createMetrics({ engine, live, runs, version, nowMs: runtime.nowMs })
+  const metrics = createMetrics({ engine, live, runs, version })
   const readiness = createReadiness(engine, runtime)
   const mayCall = createAccess({ token: options.token, hosts: options.hosts ?? [] })
 
@@ -104,7 +104,7 @@ export async function buildControl(
     mayCall({ path: request.url.split('?')[0] ?? '/', host, origin, authorization })
   })
   await app.register(rateLimit, { max: requestsMax, timeWindow: requestsWindowMs })
-  await app.register(sse, { heartbeatInterval: 15_000 })
+  await app.register(fastifySSE, { heartbeatInterval: 15_000 })
   app.addSchema(faultSchema())
   await app.register(swagger, {
     openapi: {
@@ -128,7 +128,9 @@ export async function buildControl(
         { name: 'about', description: 'Health and metrics' },
       ],
     },
-    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`) },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`),
+    },
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())

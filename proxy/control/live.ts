@@ -45,7 +45,10 @@ const faultsRememberedMax = 1_000
 
 export function createLive(): Live {
   const transactions: Record<TransactionOutcome, number> = { committed: 0, aborted: 0, unknown: 0 }
-  const commitLatencyMs = build({ highestTrackableValue: 3_600_000, numberOfSignificantValueDigits: 2 })
+  const commitLatencyMs = build({
+    highestTrackableValue: 3_600_000,
+    numberOfSignificantValueDigits: 2,
+  })
   const endingAtMs = new Map<string, number>()
   const faults = new Map<string, FaultTotals>()
   const groupRebalances = new Map<string, number>()

@@ -1,6 +1,6 @@
 // Metrics for Prometheus. Nothing is counted here: values are taken from what is kept anyway when somebody scrapes.
 // Labels come from closed sets or bounded lists; never a client id, a transactional id or an offset.
-import { Gauge, Counter, Registry, Summary } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import type { RemoteEngine } from '../start-proxy.ts'
 import type { Live } from './live.ts'
 import type { Runs } from './runs.ts'
@@ -18,7 +18,6 @@ export function createMetrics(parts: {
   live: Live
   runs: Runs
   version: string
-  nowMs(): number
 }): Metrics {
   const { engine, live, runs, version } = parts
   const registry = new Registry()
@@ -32,16 +31,11 @@ export function createMetrics(parts: {
   const connections = gauge('client_connections', 'Open connections by plane', ['plane'])
   const hurt = gauge('hurt_connections', 'Connections that a lasting fault holds now')
   const brokers = gauge('brokers', 'Brokers known')
-  const open = gauge('transactions', 'Transactional ids by the phase of their transaction', ['state'])
+  const open = gauge('transactions', 'Transactional ids by the phase of their transaction', [
+    'state',
+  ])
   const oldest = gauge('oldest_open_transaction_seconds', 'Age of the oldest open transaction')
   const ended = counter('transactions_total', 'Transactions ended, by outcome', ['outcome'])
-  const latency = new Summary({
-    name: 'gauntlet_commit_duration_seconds',
-    help: 'From EndTxn(commit) to its answer',
-    labelNames: [],
-    percentiles: [],
-    registers,
-  })
   const latencyQuantile = gauge(
     'commit_duration_quantile_seconds',
     'From EndTxn(commit) to its answer, by quantile',
@@ -75,16 +69,13 @@ export function createMetrics(parts: {
     hurt.set(links.filter((link) => link.hurt.length > 0).length)
     brokers.set(nodes.length)
     const phases = { idle: 0, begun: 0, producing: 0, offsets: 0, ending: 0, ended: 0 }
-    let oldestStartMs = Number.POSITIVE_INFINITY
-    for (const { phase, startedAtMs } of views) {
+    let oldestAgeMs = 0
+    for (const { phase, ageMs } of views) {
       phases[phase] += 1
-      if (phase === 'idle' || phase === 'ended' || startedAtMs === undefined) continue
-      oldestStartMs = Math.min(oldestStartMs, startedAtMs)
+      oldestAgeMs = Math.max(oldestAgeMs, ageMs)
     }
     for (const [state, count] of Object.entries(phases)) open.set({ state }, count)
-    oldest.set(
-      Number.isFinite(oldestStartMs) ? Math.max(0, parts.nowMs() - oldestStartMs) / 1_000 : 0,
-    )
+    oldest.set(oldestAgeMs / 1_000)
     for (const [outcome, count] of Object.entries(totals.transactions)) {
       ended.inc({ outcome }, count)
     }
@@ -111,7 +102,6 @@ export function createMetrics(parts: {
       verdict.set({ verdict: one }, one === rolling ? 1 : 0)
     }
   }
-  void latency
 
   return {
     async scrape() {

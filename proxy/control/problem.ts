@@ -123,12 +123,7 @@ interface Thrown {
 export function problemFor(error: unknown): Problem {
   if (error instanceof RestError) return error.problem
   if (error instanceof OperatorError) {
-    return problemOf(
-      error.code,
-      operatorErrors[error.code].httpStatus,
-      error.message,
-      error.remedy,
-    )
+    return problemOf(error.code, operatorErrors[error.code].httpStatus, error.message, error.remedy)
   }
   const thrown = (typeof error === 'object' && error !== null ? error : {}) as Thrown
   if (thrown.validation !== undefined) {

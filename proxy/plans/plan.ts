@@ -140,6 +140,8 @@ export interface Plan {
 
 /** What the proxy needs of a plan when it stands alone. */
 export interface ProxyPlan {
+  /** Absent where a plan holds nothing but faults. */
+  name?: string
   seed: number
   advertise: Record<string, number>
   topicAliases: Record<string, string>
@@ -192,6 +194,7 @@ export function planOf(document: PlanDocument, place: { file: string; text: stri
 /** Turns a valid document, of which the proxy alone was asked, into what it needs. */
 export function proxyPlanOf(document: PlanDocument): ProxyPlan {
   return {
+    ...given('name', document.name),
     seed: document.seed ?? seedDefault,
     advertise: document.advertise ?? {},
     topicAliases: topicAliases({ topics: topicsOf(document) }),

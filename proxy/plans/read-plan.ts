@@ -49,9 +49,17 @@ export function editorSchema(names: KafkaNames): Record<string, unknown> {
   return { $schema: 'http://json-schema.org/draft-07/schema#', ...planSchema(names) }
 }
 
+const proxySchemas = new WeakMap<KafkaNames, Record<string, unknown>>()
+
 /** The same for the proxy alone, which has no workload and no load: nothing must be there. */
 function proxySchema(names: KafkaNames): Record<string, unknown> {
-  return { ...planSchema(names), required: [] }
+  // The same object each time, since checks are compiled once per schema.
+  let schema = proxySchemas.get(names)
+  if (schema === undefined) {
+    schema = { ...planSchema(names), required: [] }
+    proxySchemas.set(names, schema)
+  }
+  return schema
 }
 
 /** Reads a plan that is to be run. */
