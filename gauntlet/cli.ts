@@ -11,6 +11,7 @@ import { plansCommand } from './commands/plans.ts'
 import { proxyCommand } from './commands/proxy.ts'
 import { replayCommand } from './commands/replay.ts'
 import { runCommand } from './commands/run.ts'
+import { suiteCommand, suiteFlags } from './commands/suite.ts'
 import { validateCommand } from './commands/validate.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { packageVersion } from './entry.ts'
@@ -87,6 +88,20 @@ function commandLine(): Cli {
     .example('  gauntlet cluster up --brokers 3 --feature transaction.version=1')
     .example('  gauntlet cluster down')
     .action((action: string, options: RawOptions) => clusterCommand(action, options, context))
+  withRunFlags(
+    cli.command(
+      'suite [...words]',
+      'Run a folder or a tag of the library, or all of it, in one go',
+    ),
+  )
+    .option('--client <clients>', 'java, kafkajs or java,kafkajs; default: as each plan says')
+    .option('--table <file>', 'Write the results as a Markdown table, too')
+    .option('--from <folder>', 'With --table: of earlier suites, running nothing; may be repeated')
+    .example('  gauntlet suite smoke')
+    .example('  gauntlet suite mistakes late-messages --client java,kafkajs --out results')
+    .action((words: string[], options: RawOptions) =>
+      suiteCommand(words, suiteFlags(options, runFlags(options)), context),
+    )
   cli
     .command(
       'plans [...words]',

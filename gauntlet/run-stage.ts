@@ -20,7 +20,9 @@ const loopback = '127.0.0.1'
 export interface Stage {
   cluster: Cluster
   proxy: ProxyThread
-  /** Takes everything down: proxy first, then brokers. Safe to call twice. */
+  /** Topics that the run has made on it; whoever keeps the cluster deletes them. */
+  created: string[]
+  /** Takes down what belongs to the run: the proxy first, then brokers unless they stay. Safe to call twice. */
   stop(): Promise<void>
 }
 
@@ -106,7 +108,7 @@ async function embeddedStage(
     )
     cluster = started
     started.onBrokerExit(({ node }) => parts.onBroker(node, 'exited'))
-    return stageOf(started, proxy, hooks)
+    return stageOf(started, proxy, hooks, () => started.stop())
   } catch (cause) {
     await proxy.terminate()
     throw cause
@@ -123,20 +125,43 @@ async function externalStage(
   const clients = { instances: parts.instances, told: parts.onInstance }
   const proxy = await startThread(parts, bootstrap, createHost({ clients, hooks }))
   for (const { node, address } of cluster.brokers) await proxy.engine.noteBroker(node, address)
-  return stageOf(cluster, proxy, hooks)
+  return stageOf(cluster, proxy, hooks, () => cluster.stop())
 }
 
-function stageOf(cluster: Cluster, proxy: ProxyThread, hooks: Hooks): Stage {
+/** The proxy in front of a cluster that runs already and stays; only its client plane can be seen. */
+export async function stageOn(parts: StageParts, cluster: Cluster): Promise<Stage> {
+  const hooks = createHooks({ folder: parts.logDirectory })
+  const clients = { instances: parts.instances, told: parts.onInstance }
+  const brokers = cluster.can.kill ? { cluster: () => cluster, told: parts.onBroker } : undefined
+  const host = createHost({ clients, hooks, ...(brokers === undefined ? {} : { brokers }) })
+  const bootstrap = cluster.brokers.map(({ address }) => address)
+  const proxy = await startThread(parts, bootstrap, host)
+  try {
+    for (const { node, address } of cluster.brokers) await proxy.engine.noteBroker(node, address)
+  } catch (cause) {
+    await proxy.terminate()
+    throw cause
+  }
+  return stageOf(cluster, proxy, hooks, async () => undefined)
+}
+
+function stageOf(
+  cluster: Cluster,
+  proxy: ProxyThread,
+  hooks: Hooks,
+  stopCluster: () => Promise<void>,
+): Stage {
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     await proxy.engine.stop().catch(() => undefined)
     await hooks.stop()
     await proxy.terminate()
-    await cluster.stop()
+    await stopCluster()
   }
   return {
     cluster,
     proxy,
+    created: [],
     stop() {
       stopping ??= stop()
       return stopping

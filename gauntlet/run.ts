@@ -12,18 +12,21 @@ import { openHistoryWriter } from '../validators/history-file.ts'
 import type { HistoryLine, Phase } from '../validators/history-line.ts'
 import { defaultIdSelector } from '../validators/selector.ts'
 import { reapLeftovers } from './child-registry.ts'
-import { openAdmin } from './clusters/admin.ts'
+import { type ClusterAdmin, openAdmin } from './clusters/admin.ts'
 import { historyName, judgeHistory, writeResult } from './judge-history.ts'
 import { instanceNames, startApplication } from './run-application.ts'
 import type { Report, Result, RunOptions } from './run-events.ts'
 import { groupDefault, runLine } from './run-line.ts'
-import { raiseStage, type Stage } from './run-stage.ts'
+import { raiseStage, type Stage, type StageParts } from './run-stage.ts'
 import { type RunWatch, watchRun } from './run-watch.ts'
 import { type Generator, startGenerator } from './workloads/generator.ts'
+import { loadWithFiles } from './workloads/load-file.ts'
 import type { Instances } from './workloads/workload.ts'
 
 /** How long instances may take until each has committed once. */
 const warmLimitMs = 60_000
+/** How long a group may take to settle before the load starts without it. */
+const groupLimitMs = 60_000
 /** After the records are written: how long a fault may still take to fire, as long as nothing moves. */
 const faultPatienceMs = 30_000
 /** How long an effect may take to heal beyond its time: brokers start again, on a busy machine. */
@@ -120,6 +123,21 @@ function cleanUp(steps: Array<() => Promise<unknown>>): Promise<unknown> {
   )
 }
 
+/** Waits for what the plan wants to be there before the load; says and records it if it does not come. */
+async function awaitStart(running: Running, admin: ClusterAdmin): Promise<void> {
+  const { plan, report, runtime, write } = running
+  if (plan.startWhen === undefined) return
+  const { members } = plan.startWhen
+  const isStable = async (): Promise<boolean> => {
+    const group = await admin.groupState(groupDefault)
+    return group.state === 'Stable' && group.members >= members
+  }
+  if (await until(running, groupLimitMs, isStable)) return
+  const message = `the group was not stable with ${members} members after ${groupLimitMs / 1_000} s, and the load began without it`
+  report({ type: 'problem', text: message })
+  write({ type: 'guard', atMs: runtime.nowMs(), guard: 'start-when', message })
+}
+
 /** Feeds and waits until the plan has happened: records written, faults fired and healed, everybody working. */
 async function playOut(running: Running, stage: Stage, generator: Generator): Promise<void> {
   const { plan, watch, runtime, report, phase } = running
@@ -214,15 +232,20 @@ async function clearFolder(folder: string): Promise<void> {
   }
 }
 
-/** Runs a plan to its verdict. Rejects only when there can be none: wrong plan, no cluster, interrupted. */
+/**
+ * Runs a plan to its verdict, on a cluster of its own or on the stage that it is given. Rejects only when there
+ * can be none: wrong plan, no cluster, interrupted.
+ */
 export async function runPlan(
   plan: Plan,
   options: RunOptions,
   report: Report,
   signal: AbortSignal,
+  raise: (parts: StageParts) => Promise<Stage> = raiseStage,
 ): Promise<Result> {
   const runtime = systemRuntime(plan.seed)
   const { outDir } = options
+  const load = await loadWithFiles(plan.load, plan.file)
   await clearFolder(outDir)
   await reapLeftovers()
   report({ type: 'run', plan: plan.name, asks: plan.asks, seed: plan.seed, outDir })
@@ -247,7 +270,7 @@ export async function runPlan(
 
   try {
     const stage = await inPhase(running, 'cluster', `Kafka ${versionOf(plan)}`, async (say) => {
-      const raised = await raiseStage({
+      const raised = await raise({
         plan,
         runtime,
         signal,
@@ -287,6 +310,7 @@ export async function runPlan(
             config,
           })),
         )
+        stage.created.push(input.name, ...outputs.map(({ name }) => name))
         const { engine } = stage.proxy
         await engine.discover()
         for (const fault of plan.faults) await engine.arm(fault, 'plan')
@@ -316,13 +340,14 @@ export async function runPlan(
       onLine: write,
     })
     closing.push(() => reader.stop())
+    await awaitStart(running, admin)
     const generator = startGenerator({
       bootstrap: stage.cluster.bootstrap,
       topic: topics.input.name,
       partitions: topics.input.partitions,
       runtime,
       onError: () => undefined,
-      phases: plan.load,
+      phases: load,
     })
     closing.push(() => generator.stop())
     phase('load-started')

@@ -14,6 +14,8 @@ export const brokersMax = 9
 export const partitionsMax = 1_000
 export const instancesMax = 64
 export const tagsMax = 20
+/** Copies of one id are counted in eight bits, and one too many must still be seen. */
+export const fanOutMax = 200
 /** What a broker takes as one request by default (socket.request.max.bytes). */
 export const requestBytesMax = 104_857_600
 
@@ -260,7 +262,7 @@ const feedFields = {
     Type.String({
       minLength: 1,
       description:
-        'A template: id, source, sequence, partition and amount in dollar braces are filled in.',
+        'A template: id, source, sequence, partition and amount in dollar braces are filled in. Or a file that ends in .ndjson, beside the plan: its lines are such templates and are used in turn.',
     }),
   ),
 }
@@ -278,7 +280,7 @@ const LoadSchema = Type.Union(
 export const simpleContracts = ['one-per-input', 'at-least-once', 'at-most-once', 'acked'] as const
 const OneContract = Type.Union([
   Type.Enum([...simpleContracts]),
-  Type.Object({ 'fan-out': Type.Integer({ minimum: 1, maximum: 1_000 }) }, closed),
+  Type.Object({ 'fan-out': Type.Integer({ minimum: 1, maximum: fanOutMax }) }, closed),
 ])
 const ContractSchema = Type.Union([OneContract, Type.Record(Type.String(), OneContract)], {
   description: 'What each output owes to the input: one for all, or one for each topic by name.',
@@ -286,10 +288,12 @@ const ContractSchema = Type.Union([OneContract, Type.Record(Type.String(), OneCo
 
 const StartWhenSchema = Type.Object(
   {
-    group: Type.Optional(Type.Enum(['stable'])),
-    members: Type.Optional(Type.Integer({ minimum: 1 })),
+    group: Type.Enum(['stable'], { description: 'The application’s group is settled.' }),
+    members: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'With so many members; default: one per instance.' }),
+    ),
   },
-  closed,
+  { ...closed, description: 'The load starts only then.' },
 )
 
 const VerdictWord = Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE'])

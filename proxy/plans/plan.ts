@@ -128,6 +128,8 @@ export interface Plan {
   /** By the output's real name. */
   contracts: Record<string, Contract>
   declaredFailures: 'must-be-there' | 'may-be-missing'
+  /** The load starts when the group is stable with so many members. */
+  startWhen?: { members: number }
   faults: FaultSpec[]
   expect: ExpectPlan
   /** Client libraries to which the question cannot be put, with the reason. */
@@ -184,6 +186,7 @@ export function planOf(document: PlanDocument, place: { file: string; text: stri
     load: loadOf(document),
     contracts: contractsOf(document, topics.outputs),
     declaredFailures: document['declared-failures'] ?? 'must-be-there',
+    ...given('startWhen', startWhenOf(document)),
     faults: (document.faults ?? []).map(namedFault),
     expect: expectOf(document),
     notFor: notForOf(document),
@@ -213,6 +216,12 @@ function clusterOf({ cluster }: PlanDocument): ClusterPlan {
     features: cluster?.embedded?.features ?? {},
     config: cluster?.embedded?.config ?? {},
   }
+}
+
+function startWhenOf(document: PlanDocument): Plan['startWhen'] {
+  const written = document['start-when']
+  if (written === undefined) return undefined
+  return { members: written.members ?? workloadOf(document).instances }
 }
 
 type WrittenTopic = NonNullable<NonNullable<PlanDocument['topics']>['input']>

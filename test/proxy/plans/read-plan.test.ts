@@ -177,6 +177,23 @@ expect: { clients: { kafkajs: { applies: false, because: it speaks no KIP-848 } 
     })
   })
 
+  it('knows when the load may start: by default with all instances in the group', () => {
+    expect(planOf(head).startWhen).toBeUndefined()
+    expect(planOf(`${head}start-when: { group: stable }`).startWhen).toEqual({ members: 2 })
+    expect(planOf(`${head}start-when: { group: stable, members: 5 }`).startWhen).toEqual({
+      members: 5,
+    })
+    expect(readPlan(`${head}start-when: { members: 2 }`, 'trial.yaml')).toHaveProperty('problems')
+  })
+
+  it('knows every contract', () => {
+    const contractOf = (text: string) => planOf(`${head}contract: ${text}`).contracts.output
+    expect(contractOf('at-most-once')).toBe('at-most-once')
+    expect(contractOf('{ fan-out: 3 }')).toEqual({ 'fan-out': 3 })
+    expect(contractOf('{ output: { fan-out: 3 } }')).toEqual({ 'fan-out': 3 })
+    expect(readPlan(`${head}contract: { fan-out: 300 }`, 'trial.yaml')).toHaveProperty('problems')
+  })
+
   it('refuses an expectation of one client that says nothing, or two things', () => {
     const messageOf = (own: string) => {
       const read = readPlan(`${head}expect: { clients: { kafkajs: ${own} } }`, 'trial.yaml')
@@ -485,8 +502,6 @@ load: { records: many }
       'cluster: { docker: {} }',
       '`cluster.docker` is not in this release yet: use `embedded:`, which starts the same brokers without containers',
     ],
-    ['start-when: { group: stable }', '`start-when` is not in this release yet'],
-    ['contract: { fan-out: 2 }', '`fan-out` is not in this release yet'],
     ['expect: { availability: 95% }', '`expect.availability` is not in this release yet'],
   ])('is refused for what this release cannot do: %s', (part, message) => {
     expect(problemOf(`${head}${part}\n`)).toMatchObject({ line: 4, message })
