@@ -58,6 +58,8 @@ export function createHooks(options: {
       }, timeoutMs)
       const { code, signal } = await child.exited
       clearTimeout(timer)
+      // What it left behind in its group is ended with it.
+      await child.kill()
       await child.said
       running.delete(child)
       return { code, signal, timedOut, lastError }

@@ -23,18 +23,17 @@ function groupMeant({ tracker }: Means, effect: GroupEffect, cause: Cause | unde
   return found.group
 }
 
-/** The member that sent the message, or that belongs to its instance; otherwise any that is there. */
-async function memberMeant(
-  { cluster, tracker }: Means,
+/** The member that sent the message, or that belongs to its instance. */
+function ownMember(
+  { tracker }: Means,
   group: string,
   cause: Cause | undefined,
-): Promise<{ own: string | undefined; members: Awaited<ReturnType<Means['cluster']['members']>> }> {
-  const members = await cluster.members(group)
+): string | undefined {
   const seen = tracker.groups().find((view) => view.group === group)?.members ?? []
   const instance = cause?.connection.instance
   const byInstance = seen.find((member) => member.instance === instance && instance !== undefined)
   // An old TxnOffsetCommit names no member, or an empty one.
-  return { own: cause?.view.memberId() || byInstance?.memberId, members }
+  return cause?.view.memberId() || byInstance?.memberId
 }
 
 async function evict(
@@ -43,7 +42,8 @@ async function evict(
   report: FiringReport,
   cause: Cause | undefined,
 ): Promise<Heal> {
-  const { own, members } = await memberMeant(means, group, cause)
+  const own = ownMember(means, group, cause)
+  const members = await means.cluster.members(group)
   const member = members.find(({ memberId }) => memberId === own) ?? members[0]
   if (member === undefined) throw new Error(`group ${group} has no members to evict`)
   const code = await means.cluster.evict(group, member)
@@ -94,8 +94,8 @@ export async function groupEffect(
     case 'ghost-member':
       return ghostMember(means, group, report, cause, over)
     case 'heartbeats-lost': {
-      const { own, members } = await memberMeant(means, group, cause)
-      const memberId = own ?? members[0]?.memberId
+      const memberId =
+        ownMember(means, group, cause) ?? (await means.cluster.members(group))[0]?.memberId
       if (memberId === undefined) throw new Error(`group ${group} has no members`)
       return heartbeatsLost(means, group, memberId, report)
     }

@@ -124,6 +124,36 @@ describe('the guards', () => {
     })
   })
 
+  it('expects nothing more of an instance that the plan killed for good', () => {
+    const change = (what: 'killed' | 'started', atMs: number): HistoryLine => ({
+      type: 'instance',
+      atMs,
+      instance: 'copier-1',
+      change: what,
+    })
+    const two = withRun({ instances: ['copier-0', 'copier-1'] })
+    const workingAfter = (...more: HistoryLine[]) =>
+      said((lines) => [...two(lines), phase('load-finished', 8_000), ...more])['working-after']
+    const idle = ['copier-1 committed nothing after the last fault had healed']
+    expect(workingAfter()).toEqual(idle)
+    expect(workingAfter(change('killed', 1_800))).toBeUndefined()
+    expect(workingAfter(change('killed', 1_800), change('started', 1_900))).toEqual(idle)
+    // At the end we kill what does not leave by itself.
+    expect(workingAfter(change('killed', 8_500))).toEqual(idle)
+  })
+
+  it('says so when the plan has left nobody alive', () => {
+    const killed: HistoryLine = {
+      type: 'instance',
+      atMs: 1_800,
+      instance: 'copier-0',
+      change: 'killed',
+    }
+    expect(said(plus(killed, phase('load-finished', 8_000)))).toHaveProperty('working-after', [
+      'no instance was left to work after the last fault',
+    ])
+  })
+
   it('counts acknowledged plain sends as work: a producer alone has nothing else', () => {
     const plain = { producerId: -1, producerEpoch: -1, baseSequence: -1 }
     const lines: Change = (clean) => [
