@@ -29,6 +29,7 @@ let kills: Promise<void>
 const host: Host = {
   can: ['kill-client', 'pause-client', 'run-command'],
   killBroker: () => Promise.reject(new Error('not here')),
+  stopBroker: () => Promise.reject(new Error('not here')),
   startBroker: () => Promise.reject(new Error('not here')),
   pauseBroker: () => Promise.reject(new Error('not here')),
   resumeBroker: () => Promise.reject(new Error('not here')),
