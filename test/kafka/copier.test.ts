@@ -14,6 +14,9 @@ import type { CopierSpec } from '../../gauntlet/workloads/copier-settings.ts'
 import { startGenerator } from '../../gauntlet/workloads/generator.ts'
 import type { JournalEntry } from '../../gauntlet/workloads/journal.ts'
 import { mistakeNames, mistakes } from '../../gauntlet/workloads/mistakes.ts'
+import { createClusterClient } from '../../validators/readers/cluster-client.ts'
+import { readLog } from '../../validators/readers/kafka-log.ts'
+import { defaultIdSelector, idSelector } from '../../validators/selector.ts'
 import {
   type CopyOptions,
   type CopyResult,
@@ -174,6 +177,85 @@ describe.each(clients)('the %s copier', (client) => {
     const handedOn = [...wrong.output.keys()].filter((id) => !wrong.input.has(id))
     expect(handedOn.length).toBe(wrong.aborted)
     expect(handedOn.every((id) => /^a[01]-[0-9]+$/.test(id))).toBe(true)
+  })
+})
+
+describe('the settings of a copier', () => {
+  it('reach the Java client: names, timeouts, assignment, compression, time for its work', async () => {
+    const client = createClusterClient(cluster.bootstrap, {
+      clientId: 'settings-test',
+      requestTimeoutMs: 10_000,
+      patienceMs: 30_000,
+      runtime,
+    })
+    const ids = ['settings-id-0', 'settings-id-1']
+    const memberIds: unknown[] = []
+    const protocols = new Set<unknown>()
+    const timeouts: unknown[] = []
+    try {
+      const result = await run({
+        name: 'settings',
+        copier: copier('java', {
+          transactionalId: `\${workload}-id-\${index}`,
+          groupInstanceId: `member-\${index}`,
+          assignment: 'cooperative',
+          compression: 'lz4',
+          transactionTimeoutMs: 9_000,
+          sessionTimeoutMs: 10_000,
+          workTimeMs: 30,
+        }),
+        partitions: 4,
+        load: { records: 600, rate: 300 },
+        async meanwhile(_instances, journalFiles) {
+          await untilCommitted(journalFiles[0]!, 1)
+          const groups = ['settings-group']
+          while (memberIds.length < ids.length) {
+            const answer = await client.askCoordinator(
+              { type: 'group', key: groups[0]! },
+              { api: 'DescribeGroups', message: { groups } },
+            )
+            const [group] = answer.groups as Record<string, unknown>[]
+            protocols.add(group!.protocolData)
+            const members = group!.members as Record<string, unknown>[]
+            if (members.length < ids.length) continue
+            memberIds.push(...members.map((member) => member.groupInstanceId))
+          }
+          for (const key of ids) {
+            const answer = await client.askCoordinator(
+              { type: 'transaction', key },
+              { api: 'DescribeTransactions', message: { transactionalIds: [key] } },
+            )
+            const [state] = answer.transactionStates as Record<string, unknown>[]
+            timeouts.push(state!.transactionTimeoutMs)
+          }
+        },
+      })
+      expectExactlyOnce(result)
+      expect(memberIds.sort()).toEqual(['member-0', 'member-1'])
+      expect(protocols).toContain('cooperative-sticky')
+      expect(timeouts).toEqual([9_000, 9_000])
+      const codecs = new Set<string>()
+      for (const partition of [0, 1]) {
+        await readLog({
+          cluster: client,
+          role: 'output',
+          topic: 'settings-output',
+          partition,
+          select: idSelector(defaultIdSelector),
+          nowMs: () => runtime.nowMs(),
+          sink: (line) => {
+            if (line.type === 'log-batch') codecs.add(String(line.codec))
+          },
+        })
+      }
+      expect([...codecs]).toEqual(['lz4'])
+      // A static member that stops does not leave: its place is kept until its session is over.
+      expect((await admin.groupState('settings-group')).members).toBe(2)
+      const commits = transactions(entriesOf(result), 'commit').length
+      expect(result.tookMs).toBeGreaterThan((commits / ids.length) * 30)
+    } finally {
+      client.close()
+    }
   })
 })
 
