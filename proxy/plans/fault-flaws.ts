@@ -215,7 +215,16 @@ function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
     })
   }
   flaws.push(...idleKeyFlaws(kind, params, fault, index), ...selectorFlaws(params, path, around))
+  flaws.push(...moveFlaws(kind.effect(params, fault), path, around))
   return flaws
+}
+
+/** Brokers and partitions that are to move and that the plan does not have. */
+function moveFlaws(effect: FaultEffect, path: PlanPath, around: Around): Flaw[] {
+  if (effect.on === 'replicas') return brokerFlaws(effect.from, [...path, 'from'], around)
+  return effect.on === 'leadership'
+    ? brokerFlaws({ 'leader-of': effect.partitions }, path, around)
+    : []
 }
 
 /** Effects whose reach `on` can say. */

@@ -12,4 +12,6 @@ export const reassignment = defineKind({
   params,
   windowed: () => true,
   effect: ({ from }) => ({ on: 'replicas', from }),
+  problems: ({ from }) =>
+    from === 'all' ? [{ path: ['from'], message: 'would leave nobody to hold the replicas' }] : [],
 })

@@ -487,6 +487,30 @@ load: { records: many }
     expect(problem.message).toContain('two faults are called "block"')
   })
 
+  it.each([
+    ['{ reassignment: { from: 7 } }', 'there is no broker 7: they are 1 to 3'],
+    ['{ reassignment: { from: { not: 9 } } }', 'there is no broker 9: they are 1 to 3'],
+    ['{ reassignment: { from: all } }', 'would leave nobody to hold the replicas'],
+    ['{ leader-move: { leader-of: inptu-0 } }', 'unknown topic "inptu"'],
+    ['{ coordinator-move: { how: wire } }', 'needs `transactional-id:` or `group:`'],
+  ])('is refused when what is to move is not there: %s', (inject, message) => {
+    const fault = `{ when: { at: 1s }, inject: ${inject}, for: 1s }`
+    expect(problemOf(withFault(fault)).message).toContain(message)
+  })
+
+  it.each([
+    '{ reassignment: { from: { leader-of: output-0 } } }',
+    '{ leader-move: { leader-of: input } }',
+    '{ leader-move: { leader-of: __consumer_offsets-3 } }',
+    '{ coordinator-move: { how: process, group: gauntlet } }',
+    '{ coordinator-move: { how: wire, transactional-id: copier-0 } }',
+  ])('may move what is there, for as long as it says: %s', (inject) => {
+    expect(problemsOf(withFault(`{ when: { at: 1s }, inject: ${inject}, for: 1s }`))).toEqual([])
+    expect(problemOf(withFault(`{ when: { at: 1s }, inject: ${inject} }`)).message).toContain(
+      'say how long with `for:`',
+    )
+  })
+
   it('is refused when its cluster cannot do what a fault needs', () => {
     const crash =
       '{ when: { reply: EndTxn }, inject: { coordinator-crash: { how: process } }, for: 1s }'
