@@ -1,62 +1,50 @@
-// Every shipped plan, with both copiers, so often in a row: the verdict must be the one that the plan states.
-// Leaves a dated table in docs/results/. GAUNTLET_REPEAT sets how often (default 3), GAUNTLET_PLANS which ones.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+// The whole library, with both copiers, by the machinery of `gauntlet suite`: each verdict must be the one that its
+// plan states. Leaves the suite's result in docs/results/ under its date, and docs/scenarios.md made of it.
+// GAUNTLET_REPEAT sets how often in a row (default 1), GAUNTLET_PLANS folders, tags or plans instead of all.
+import { spawn } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
-import { packageRoot } from '../../gauntlet/entry.ts'
-import { runPlan } from '../../gauntlet/run.ts'
-import { readPlan } from '../../proxy/plans/read-plan.ts'
+import { expect, it } from 'vitest'
+import { entryFile, packageRoot } from '../../gauntlet/entry.ts'
+import { isAsExpected, type SuiteResult } from '../../gauntlet/suite/suite-result.ts'
 
-const repeat = Number(process.env.GAUNTLET_REPEAT ?? 3)
-const chosen = process.env.GAUNTLET_PLANS?.split(',')
-const clients = (process.env.GAUNTLET_CLIENTS ?? 'java,kafkajs').split(',')
-const folder = join(packageRoot(), 'chaos-plans')
-const files = readdirSync(folder).filter(
-  (name) => name.endsWith('.yaml') && (chosen?.includes(name.replace('.yaml', '')) ?? true),
-)
+const repeat = Number(process.env.GAUNTLET_REPEAT ?? 1)
+const words = process.env.GAUNTLET_PLANS?.split(',') ?? []
+const limitMs = 3_600_000
+const results = join(packageRoot(), 'docs', 'results')
 
-const rows: string[] = []
+/** Its exit code; what it says is the test's own output, since it goes on for half an hour. */
+function suite(...args: string[]): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [entryFile('gauntlet/cli.js'), 'suite', ...args], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+}
 
-afterAll(() => {
-  const day = new Date().toISOString().slice(0, 10)
-  const results = join(packageRoot(), 'docs', 'results')
-  mkdirSync(results, { recursive: true })
-  const text = `# The plans that come with the package, ${day}
+const rounds = Array.from({ length: repeat }, (_, index) => index + 1)
 
-\`npm run test:long\` on Node ${process.version}, ${process.platform}: each plan from a fresh cluster to its verdict.
-
-| plan | copier | run | verdict | expected | findings | faults applied | seconds |
-|---|---|---|---|---|---|---|---|
-${rows.join('\n')}
-`
-  writeFileSync(join(results, `library-${day}.md`), text)
-})
-
-describe.each(files)('%s', (file) => {
-  const path = join(folder, file)
-  const text = readFileSync(path, 'utf8')
-  // A wrong copier or a plan about one client's protocol is written for that client.
-  const own = /mistake:|advertise:|transaction\.version/.test(text)
-  const subjects = own ? ['as written'] : clients
-  for (const client of subjects) {
-    for (let run = 1; run <= repeat; run++) {
-      it(`gives the verdict that it states (${client}, run ${run})`, async () => {
-        const set = client === 'as written' ? [] : [`workload.copier.client=${client}`]
-        const read = readPlan(text, path, { set })
-        if (!('plan' in read)) throw new Error(JSON.stringify(read.problems))
-        const startedMs = performance.now()
-        const outDir = join(tmpdir(), 'gauntlet-library', `${read.plan.name}-${client}-${run}`)
-        const never = new AbortController().signal
-        const result = await runPlan(read.plan, { outDir, verbose: false }, () => undefined, never)
-        const seconds = Math.round((performance.now() - startedMs) / 1000)
-        const found = result.findings.map(({ kind, count }) => `${kind} × ${count}`).join(', ')
-        const faults = result.faults.map(({ name, applied }) => `${name} ${applied}`).join(', ')
-        rows.push(
-          `| ${read.plan.name} | ${client} | ${run} | ${result.verdict} | ${result.expected} | ${found} | ${faults} | ${seconds} |`,
-        )
-        expect(result.asExpected, result.reasons.join('; ')).toBe(true)
-      })
+it.each(rounds)(
+  'gives each plan the verdict that it states (round %i)',
+  async (round) => {
+    const outDir = join(tmpdir(), 'gauntlet-library', String(round))
+    const code = await suite(...words, '--client', 'java,kafkajs', '--out', outDir)
+    const file = join(outDir, 'suite.json')
+    expect(existsSync(file)).toBe(true)
+    const { entries, startedAt } = JSON.parse(readFileSync(file, 'utf8')) as SuiteResult
+    const time = startedAt.slice(0, 16).replaceAll(':', '').replace('T', '-')
+    mkdirSync(results, { recursive: true })
+    copyFileSync(file, join(results, `library-${time}.json`))
+    // Only the whole library makes the table of all scenarios.
+    if (words.length === 0) {
+      await suite('--table', join(packageRoot(), 'docs', 'scenarios.md'), '--from', outDir)
     }
-  }
-})
+    const wrong = entries.filter((entry) => !isAsExpected(entry))
+    expect(wrong.map(({ plan, client, outcome }) => ({ plan, client, outcome }))).toEqual([])
+    expect(code).toBe(0)
+  },
+  limitMs,
+)
