@@ -234,7 +234,7 @@ it('processes die and stand still for real, and everything is copied once all th
     partitions: 1,
     runtime,
     onError: () => undefined,
-    records: 1_000_000,
+    records: 200,
     rate: 100,
   })
   try {
