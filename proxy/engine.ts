@@ -44,7 +44,7 @@ export interface EngineOptions {
   /** Feature levels told in ApiVersions, e.g. `transaction.version: 1`. */
   advertise: Readonly<Record<string, number>>
   topicAliases: TopicAliases
-  /** Follow every Produce, not only transactional ones: a run needs to know what went through it. */
+  /** Follow every Produce, not only transactional ones, from the start; `journal` changes it. */
   journalAllProduce: boolean
 }
 
@@ -67,6 +67,8 @@ export interface Engine {
   groups(): GroupView[]
   /** Clocks of `at:` and `every:` start now: the application is warm. */
   markWarm(): void
+  /** Clocks stand still until the next `markWarm`: another application begins. */
+  markCold(): void
   /** Nothing more happens by the clock: the load is over. */
   stopClocks(): void
   /** Asks the cluster for its brokers and topics. */
@@ -81,6 +83,8 @@ export interface Engine {
     target: SocketAddress,
   ): Promise<SocketAddress>
   openConnections(): number
+  /** Whether every Produce is followed: a run needs to know what went through it. */
+  journal(all: boolean): void
   /** Stops listening for an instance; false when it has no door. */
   closeDoor(instance: string | undefined): Promise<boolean>
   doors(): DoorView[]
@@ -140,9 +144,12 @@ export function createEngine(
   const rules = createRuleBook({ random: runtime.random, aliases: options.topicAliases })
   const topics = createTopicNames()
   const brokers = createBrokers(options.bootstrap)
+  let journalsAll = options.journalAllProduce
   const tracker = createTracker({
     topicName: topics.nameOf,
-    journalProduce: options.journalAllProduce ? 'all' : 'transactional',
+    get journalProduce() {
+      return journalsAll ? 'all' : 'transactional'
+    },
   })
   const live = new Set<Connection>()
   const windows = createWindows(() => live)
@@ -333,7 +340,9 @@ export function createEngine(
       doorOf: (instance) => links.door(instance),
       advertise: options.advertise,
       emit,
-      journalAllProduce: options.journalAllProduce,
+      get journalAllProduce() {
+        return journalsAll
+      },
       clientLeft: messages.clientLeft,
       closed: messages.closed,
       taker: {
@@ -478,6 +487,10 @@ export function createEngine(
       isWarm = true
       for (const rule of rules.rules()) startClock(rule)
     },
+    markCold() {
+      isWarm = false
+      clocksStopped = false
+    },
     stopClocks() {
       clocksStopped = true
     },
@@ -495,6 +508,9 @@ export function createEngine(
     },
     openPlane: links.openPlane,
     openConnections: () => live.size,
+    journal(all) {
+      journalsAll = all
+    },
     async closeDoor(instance) {
       const door = links.door(instance)
       await door?.close()

@@ -29,7 +29,9 @@ export const Fault = Type.Object(
     fired: Type.Integer(),
     applied: Type.Integer({ description: 'Grows only when the effect is there' }),
     healed: Type.Integer(),
-    spec: Type.Object({}, { ...open, description: 'As it was armed: a plan’s entry' }),
+    spec: Type.Optional(
+      Type.Object({}, { ...open, description: 'As it was armed: a plan’s entry' }),
+    ),
     plan: Type.Optional(Type.String()),
     expiresAtMs: Type.Optional(Milliseconds('When it is disarmed by itself')),
     firings: Type.Array(Firing),

@@ -22,6 +22,8 @@ export interface ArmedFault extends FaultStatus {
 
 export interface ArmedFaults {
   list(): Promise<ArmedFault[]>
+  /** Of every fault that ever was, the disarmed ones included, what became of it. */
+  history(): Promise<FaultStatus[]>
   named(name: string): Promise<ArmedFault>
   /** Arms a new one; an armed one of that name is a conflict. */
   arm(body: unknown, expiresMs: number, plan?: string): Promise<ArmedFault>
@@ -137,6 +139,7 @@ export function createArmedFaults(parts: {
 
   return {
     list,
+    history: () => engine.status(),
     named,
     async arm(body, expiresMs, plan) {
       const spec = faultOfBody(body)

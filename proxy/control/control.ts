@@ -23,6 +23,7 @@ import { addRoutes, faultSchema } from './routes.ts'
 import { createRuns } from './runs.ts'
 import { requestValidator } from './validate-requests.ts'
 
+export const lastEventHeader = 'gauntlet-last-event-id'
 export const bodyBytesMax = 256 * 1024
 export const httpConnectionsMax = 200
 /** Requests of one address in ten seconds. */
@@ -102,6 +103,10 @@ export async function buildControl(
   app.addHook('onRequest', async (request) => {
     const { host, origin, authorization } = request.headers
     mayCall({ path: request.url.split('?')[0] ?? '/', host, origin, authorization })
+  })
+  // Whoever follows the events knows by this when it has heard of all that led to an answer.
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header(lastEventHeader, String(feed.lastId()))
   })
   await app.register(rateLimit, { max: requestsMax, timeWindow: requestsWindowMs })
   await app.register(fastifySSE, { heartbeatInterval: 15_000 })

@@ -73,17 +73,24 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { engine, faults, plans, runs, feed, live, readiness } = parts
   addAbout(app, parts)
 
-  app.get(
+  app.get<{ Querystring: { all?: boolean } }>(
     '/v1/faults',
     {
       schema: {
         tags: ['faults'],
         operationId: 'listFaults',
-        summary: 'Every armed fault with its counters and firings',
+        summary:
+          'Every armed fault with its counters and firings; with `all` the disarmed ones too',
+        querystring: Type.Object(
+          { all: Type.Optional(Type.Boolean()) },
+          { additionalProperties: false },
+        ),
         response: withProblems({ 200: list(answers.Fault, 'faults') }),
       },
     },
-    async () => ({ faults: await faults.list() }),
+    async (request) => ({
+      faults: request.query.all === true ? await faults.history() : await faults.list(),
+    }),
   )
   app.post<Expires>(
     '/v1/faults',

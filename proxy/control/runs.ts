@@ -55,6 +55,10 @@ export function createRuns(parts: {
     run.state = state
     run.endedAtMs = runtime.nowMs()
     await parts.healAll()
+    await engine.journal(false)
+    // Clocks of faults that come later run from their arming.
+    await engine.markCold()
+    await engine.markWarm()
     for (const { instance } of run.links) {
       if (instance !== undefined) await engine.closeDoor(instance)
     }
@@ -81,6 +85,8 @@ export function createRuns(parts: {
           `Wait for its end, or DELETE /v1/runs/${running.name}.`,
         )
       }
+      await engine.journal(true)
+      await engine.markCold()
       const links: DoorView[] = []
       for (const instance of instances) {
         const bootstrap: SocketAddress = await engine.openDoor(instance, 0)
