@@ -157,6 +157,7 @@ export function createEngine(
   const messages = createMessageEffects({
     runtime,
     rules,
+    placeNames: (place) => topics.placeNames(place, options.topicAliases),
     failed: (about, cause) => giveUp(about, cause),
   })
   const world = createWorld({

@@ -31,6 +31,8 @@ export interface MessageEffects {
 export function createMessageEffects(parts: {
   runtime: Runtime
   rules: RuleBook
+  /** All the names that a topic-partition of a plan may have in a message: its real one, and by topic ids. */
+  placeNames: (place: string) => readonly string[]
   /** The effect could not be made; the message goes on as it is. */
   failed: (report: FiringReport, cause: unknown) => void
 }): MessageEffects {
@@ -40,6 +42,9 @@ export function createMessageEffects(parts: {
   const late = new Set<() => void>()
   /** Firings that still wait for something on a connection. */
   const pending = new Map<Connection, Set<FiringReport>>()
+
+  const placesOf = (partitions: 'all' | 'first' | string[]): 'all' | 'first' | string[] =>
+    typeof partitions === 'string' ? partitions : partitions.flatMap(parts.placeNames)
 
   function follow(connection: Connection, report: FiringReport): void {
     if (report.over) return
@@ -154,7 +159,7 @@ export function createMessageEffects(parts: {
           version,
           copyMessage(message.reply),
           errorCode(verdict.code),
-          verdict.partitions,
+          placesOf(verdict.partitions),
         )
         demandError(apiKey, version, changed, verdict.code)
         return { do: 'replace', frame: frameOf(message, changed), effect }
@@ -240,7 +245,7 @@ export function createMessageEffects(parts: {
         if (silent) return { do: 'cut', forward: false, with: 'fin', effect }
         const { request } = message
         const code = errorCode(verdict.code)
-        const answer = errorAnswer(apiKey, version, request, code, verdict.partitions)
+        const answer = errorAnswer(apiKey, version, request, code, placesOf(verdict.partitions))
         demandError(apiKey, version, answer, verdict.code)
         return { do: 'answer', frame: frameOf(message, answer), effect }
       }

@@ -14,6 +14,8 @@ export interface TopicNames {
   /** Leader of a partition as last heard, or undefined. */
   leaderOf(topic: string, partition: number): number | undefined
   partitionsOf(topic: string): number[]
+  /** `TOPIC-PARTITION` of a plan as messages may write it: by the topic's real name, and by its ids. */
+  placeNames(place: string, aliases: Readonly<Record<string, string>>): string[]
   learn(apiKey: number, reply: Message): void
 }
 
@@ -24,6 +26,14 @@ export function createTopicNames(): TopicNames {
     nameOf: (topicId) => names.get(topicId),
     leaderOf: (topic, partition) => leaders.get(topic)?.get(partition),
     partitionsOf: (topic) => [...(leaders.get(topic)?.keys() ?? [])].sort((a, b) => a - b),
+    placeNames(place, aliases) {
+      const dash = place.lastIndexOf('-')
+      const given = place.slice(0, dash)
+      const partition = place.slice(dash)
+      const name = aliases[given] ?? given
+      const ids = [...names].filter(([, named]) => named === name).map(([id]) => id)
+      return [name, ...ids].map((topic) => `${topic}${partition}`)
+    },
     learn(apiKey, reply) {
       if (apiKey !== metadata && apiKey !== createTopics) return
       for (const topic of (reply.topics ?? []) as Message[]) {

@@ -1,5 +1,6 @@
 // The APIs that the tracker understands, by wire number. All others pass it by.
 export const produceKey = 0
+export const fetchKey = 1
 export const offsetCommitKey = 8
 export const findCoordinatorKey = 10
 export const joinGroupKey = 11

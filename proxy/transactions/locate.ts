@@ -4,6 +4,7 @@ import type { TransactionPhase } from '../events.ts'
 import {
   addPartitionsToTxnKey,
   endTxnKey,
+  fetchKey,
   findCoordinatorKey,
   initProducerIdKey,
   produceKey,
@@ -79,8 +80,12 @@ function placesIn(
   batches: TrackedExchange['batches'],
 ): readonly TopicPartition[] {
   if (batches !== undefined) return batches.map(({ topic, partition }) => ({ topic, partition }))
+  // In a session a Fetch asks only for what has changed, and its answer is about others.
+  if (o.apiKey === fetchKey && o.reply !== undefined) {
+    return topicPartitionsIn(o.reply, memory.topicName)
+  }
   const asked = topicPartitionsIn(o.request, memory.topicName)
-  // Fetch sessions and Metadata may ask for nothing by name; then the answer tells.
+  // Metadata may ask for nothing by name; then the answer tells.
   if (asked.length > 0 || o.reply === undefined) return asked
   return topicPartitionsIn(o.reply, memory.topicName)
 }

@@ -154,6 +154,136 @@ describe('refuse', () => {
   })
 })
 
+describe('stop-reading', () => {
+  // More than the kernel keeps for a socket that nobody reads.
+  const large = 'x'.repeat(900_000)
+
+  it('of the client: its bytes wait, nothing more arrives, and all of it does after the heal', async () => {
+    proxy.arm({
+      when: { manual: true },
+      inject: { 'stop-reading': { side: 'client' } },
+      on: { clients: 'app-0', brokers: 1 },
+    })
+    const stuck = await proxy.through(1, { door: 'app-0' })
+    const other = await proxy.through(1, { door: 'app-1' })
+    await proxy.engine.fire('fault')
+    // Nobody has sent anything yet, so nothing is unread.
+    expect(counts()).toEqual([1, 1, 0, 0])
+    const sends = [1, 2, 3].map(() => produce(stuck, place, [large]))
+    await proxy.event('fault-applied')
+    expect(await outlasts(Promise.race(sends), produce(other, place, ['other']))).toBe(true)
+    expect(await grounds.values(place)).toEqual(['other'])
+    await proxy.engine.heal('fault')
+    expect((await Promise.all(sends)).map(({ error }) => error)).toEqual(['NONE', 'NONE', 'NONE'])
+    expect((await grounds.values(place)).map(({ length }) => length)).toEqual([
+      5, 900_000, 900_000, 900_000,
+    ])
+    expect(counts()).toEqual([1, 1, 1, 1])
+    await passes('app-0')
+  })
+
+  it('of the broker, set off by a request: it has the record, its answer stays unread', async () => {
+    proxy.arm({ when: { request: 'Produce' }, inject: { 'stop-reading': { side: 'broker' } } })
+    const client = await proxy.through(1)
+    const sent = produce(client, place, ['unheard'])
+    await proxy.event('fault-applied')
+    expect(await outlasts(sent, grounds.values(place))).toBe(true)
+    expect(await grounds.values(place)).toEqual(['unheard'])
+    await proxy.engine.heal('fault')
+    expect((await sent).error).toBe('NONE')
+    await passes()
+  })
+})
+
+describe('throttle', () => {
+  it('lets requests arrive at its rate, and answers as ever', async () => {
+    proxy.arm({
+      when: { manual: true },
+      inject: { throttle: { rate: '64KB/s', of: 'request' } },
+      on: { clients: 'app-0' },
+    })
+    const client = await proxy.through(1, { door: 'app-0' })
+    const value = 'y'.repeat(64_000)
+    const freely = performance.now()
+    await produce(client, place, [value])
+    const freeMs = performance.now() - freely
+    await proxy.engine.fire('fault')
+    expect(counts()).toEqual([1, 1, 0, 0])
+    const startedMs = performance.now()
+    expect((await produce(client, place, [value])).error).toBe('NONE')
+    const tookMs = performance.now() - startedMs
+    expect(tookMs).toBeGreaterThan(900)
+    expect(tookMs).toBeGreaterThan(freeMs)
+    // Others are not slow, and neither is this one in the other direction.
+    const readAtMs = performance.now()
+    await client.request('DescribeCluster', {})
+    expect(performance.now() - readAtMs).toBeLessThan(900)
+    expect(await grounds.values(place)).toEqual([value, value])
+    await proxy.engine.heal('fault')
+    expect(counts()).toEqual([1, 1, 1, 1])
+    await passes('app-0')
+  })
+
+  it('keeps the order of many requests on one connection', async () => {
+    proxy.arm({
+      when: { manual: true },
+      inject: { throttle: { rate: '20KB/s' } },
+      on: { brokers: 1 },
+    })
+    const client = await proxy.through(1)
+    await proxy.engine.fire('fault')
+    const wanted = Array.from({ length: 10 }, (_, n) => `${n}`.repeat(2_000))
+    const answers = await Promise.all(wanted.map((value) => produce(client, place, [value])))
+    expect(answers.map(({ baseOffset }) => baseOffset)).toEqual(wanted.map((_, n) => n))
+    expect(await grounds.values(place)).toEqual(wanted)
+    await proxy.engine.heal('fault')
+    await passes()
+  })
+})
+
+describe('slice', () => {
+  it('into single bytes is read by brokers and clients all the same', async () => {
+    proxy.arm({
+      when: { manual: true },
+      inject: { slice: { bytes: 1, gap: '1ms', jitter: '1ms' } },
+      on: { clients: 'app-0' },
+    })
+    const client = await proxy.through(1, { door: 'app-0' })
+    await proxy.engine.fire('fault')
+    expect(counts()).toEqual([1, 1, 0, 0])
+    const startedMs = performance.now()
+    expect((await produce(client, place, ['crumbs'])).error).toBe('NONE')
+    // A request of over a hundred bytes, at least a millisecond for each.
+    expect(performance.now() - startedMs).toBeGreaterThan(100)
+    expect(await grounds.values(place)).toEqual(['crumbs'])
+    await proxy.engine.heal('fault')
+    expect(counts()).toEqual([1, 1, 1, 1])
+    await passes('app-0')
+  })
+
+  it('is survived by a Java producer, with all its records in order', async () => {
+    proxy.arm({
+      when: { manual: true },
+      inject: { slice: { bytes: 7, variation: 6 } },
+      on: { brokers: 'all' },
+    })
+    await puppet.create('producer', 'crumbs', {
+      'bootstrap.servers': await proxy.bootstrap(),
+      'linger.ms': 0,
+    })
+    await proxy.engine.fire('fault')
+    const values = Array.from({ length: 20 }, (_, n) => `v${n}`)
+    for (const value of values) await puppet.call('send', 'crumbs', topic, '0', value)
+    const offsets = values.map((_, offset) => offset).join()
+    expect(await puppet.call('flush', 'crumbs')).toBe(offsets)
+    await puppet.call('close', 'crumbs')
+    expect(await grounds.values(place)).toEqual(values)
+    await proxy.engine.heal('fault')
+    expect(counts()).toEqual([1, 1, 1, 1])
+    await passes()
+  })
+})
+
 describe('network-partition', () => {
   it('keeps bytes between two sides, in both directions, until it heals', async () => {
     proxy.arm({

@@ -164,6 +164,57 @@ export async function addPartition(
   }
 }
 
+/** Protocol V1: the transaction will hold offsets of a group. */
+export async function addOffsets(
+  client: BrokerClient,
+  as: Identity,
+  groupId: string,
+): Promise<string> {
+  for (;;) {
+    const answer = await client.request(
+      'AddOffsetsToTxn',
+      {
+        transactionalId: as.transactionalId,
+        producerId: BigInt(as.producerId),
+        producerEpoch: as.producerEpoch,
+        groupId,
+      },
+      3,
+    )
+    const error = errorNameOf(answer.errorCode as number)
+    if (error !== 'CONCURRENT_TRANSACTIONS') return error
+  }
+}
+
+/** Protocol V1: stages a group's offset as one who is no member. `client`: the group's coordinator. */
+export async function commitOffset(
+  client: BrokerClient,
+  as: Identity,
+  groupId: string,
+  { topic, partition }: Place,
+  offset: number,
+): Promise<string> {
+  const answer = await client.request(
+    'TxnOffsetCommit',
+    {
+      transactionalId: as.transactionalId,
+      groupId,
+      producerId: BigInt(as.producerId),
+      producerEpoch: as.producerEpoch,
+      generationId: -1,
+      memberId: '',
+      topics: [
+        {
+          name: topic,
+          partitions: [{ partitionIndex: partition, committedOffset: BigInt(offset) }],
+        },
+      ],
+    },
+    3,
+  )
+  return errorNameOf(first(first(answer.topics).partitions).errorCode as number)
+}
+
 /** Version 4 is protocol V1; 5 is V2 and hands out the next epoch. */
 export async function endTransaction(
   client: BrokerClient,

@@ -128,6 +128,7 @@ function firings(seed: number, clock: () => number): string[] {
   const effects = createMessageEffects({
     runtime,
     rules,
+    placeNames: (place) => [place],
     failed(_report, cause) {
       throw cause
     },

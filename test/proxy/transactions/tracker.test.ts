@@ -779,6 +779,12 @@ describe('locate', () => {
       }),
     }
     expect(tracker.locate(fetch).topicPartitions).toEqual([{ topic: 'in', partition: 4 }])
+    // In a session the answer is about others than the request.
+    const others = [{ topic: 'other', partitions: [{ partition: 2 }] }]
+    const request = requestOf('Fetch', 12, { topics: others })
+    expect(tracker.locate({ ...fetch, request }).topicPartitions).toEqual([
+      { topic: 'in', partition: 4 },
+    ])
   })
 
   it('names the groups of a FindCoordinator for groups, and no transactional id', () => {
