@@ -5,7 +5,7 @@ import type { RunResult } from '../validators/result.ts'
 export interface RunOptions {
   /** The run's own folder; made if it is not there. */
   outDir: string
-  /** Keep what is usually thrown away: broker logs, data of stopped clusters. */
+  /** Show each step of each transaction as it happens. */
   verbose: boolean
 }
 
@@ -33,6 +33,8 @@ export type RunEvent =
   | { type: 'phase-done'; phase: string; text: string; ms: number }
   | { type: 'phase-failed'; phase: string; text: string; ms: number }
   | ({ type: 'progress' } & RunProgress)
+  /** A step of a transaction or a change of a group, for who wants to watch them all. */
+  | { type: 'step'; text: string }
   /** Worth knowing, e.g. a fault that was applied. */
   | { type: 'note'; text: string }
   /** Something that keeps the run from being a PASS. */

@@ -13,12 +13,15 @@ import type { HistoryLine, Phase } from '../validators/history-line.ts'
 import { defaultIdSelector } from '../validators/selector.ts'
 import { reapLeftovers } from './child-registry.ts'
 import { type ClusterAdmin, openAdmin } from './clusters/admin.ts'
+import { askTransactions } from './clusters/transaction-state.ts'
 import { historyName, judgeHistory, writeResult } from './judge-history.ts'
+import { transactionLine } from './reports/transaction-line.ts'
 import { instanceNames, startApplication } from './run-application.ts'
 import type { Report, Result, RunOptions } from './run-events.ts'
 import { groupDefault, runLine } from './run-line.ts'
 import { raiseStage, type Stage, type StageParts } from './run-stage.ts'
 import { type RunWatch, watchRun } from './run-watch.ts'
+import { disagreements } from './tracker-agreement.ts'
 import { type Generator, startGenerator } from './workloads/generator.ts'
 import { loadWithFiles } from './workloads/load-file.ts'
 import type { Instances } from './workloads/workload.ts'
@@ -223,6 +226,36 @@ function tellFaults(events: readonly ProxyEvent[], report: Report): void {
   }
 }
 
+/** Every step of every transaction, for `--verbose`. */
+function tellTransactions(events: readonly ProxyEvent[], report: Report): void {
+  for (const event of events) {
+    const text = transactionLine(event)
+    if (text !== undefined) report({ type: 'step', text })
+  }
+}
+
+/** Where the tracker and the brokers tell different stories: the run's own account is not to be trusted then. */
+async function compareWithCluster(running: Running, stage: Stage): Promise<void> {
+  const { report, runtime, write } = running
+  const missing = await trackerDisagreements(stage).catch((cause: unknown) => [
+    `the tracker could not be compared with the cluster: ${cause instanceof Error ? cause.message : cause}`,
+  ])
+  for (const message of missing) {
+    report({ type: 'problem', text: message })
+    write({ type: 'guard', atMs: runtime.nowMs(), guard: 'tracker-agrees', message })
+  }
+}
+
+async function trackerDisagreements({ cluster, proxy }: Stage): Promise<string[]> {
+  const views = await proxy.engine.transactions()
+  const said = await askTransactions(
+    cluster.brokers,
+    new Set(views.map(({ transactionalId }) => transactionalId)),
+    new Set(views.flatMap(({ partitions }) => partitions)),
+  )
+  return disagreements(views, said)
+}
+
 /** Takes what an earlier run has left in the folder: its journals and logs would be read as this run's. */
 async function clearFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true })
@@ -264,6 +297,7 @@ export async function runPlan(
   const onEvents = (events: ProxyEvent[]): void => {
     watch.see(events)
     tellFaults(events, report)
+    if (options.verbose) tellTransactions(events, report)
     if (early !== undefined) early.push(...events)
     else for (const event of events) write(event)
   }
@@ -395,6 +429,7 @@ export async function runPlan(
           write({ type: 'fault-status', atMs: runtime.nowMs(), faults })
           await application.stop()
           phase('instances-stopped')
+          await compareWithCluster(running, stage)
           await reader.stop()
         },
       })

@@ -158,6 +158,8 @@ export type ProxyEvent = { atMs: number } & (
       producerId: number
       producerEpoch: number
       protocol?: TransactionProtocol
+      /** The client's request that led to the phase; absent where an answer or a conclusion did. */
+      api?: string
       outcome?: TransactionOutcome
       /** What the broker has decided as far as the proxy saw, told to the client or not. */
       decided?: TransactionDecision

@@ -6,6 +6,7 @@ import { durationMs } from '../../proxy/faults/vocabulary.ts'
 import type { ProxyPlan } from '../../proxy/plans/plan.ts'
 import { readProxyPlan } from '../../proxy/plans/read-plan.ts'
 import { readPlanFile } from '../plan-files.ts'
+import { transactionLine } from '../reports/transaction-line.ts'
 import type { RestOptions } from '../standalone-proxy.ts'
 import {
   type CommandContext,
@@ -175,6 +176,7 @@ function eventLine(event: ProxyEvent, verbose: boolean): string | undefined {
     case 'broker-seen':
       return `${time}  broker ${event.node} is at ${event.host}:${event.port}`
     default:
-      return verbose ? `${time}  ${JSON.stringify(event)}` : undefined
+      if (!verbose) return undefined
+      return transactionLine(event) ?? `${time}  ${JSON.stringify(event)}`
   }
 }

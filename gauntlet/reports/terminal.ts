@@ -102,6 +102,9 @@ export function createTerminal(output: Output, options: TerminalOptions): Termin
         progress = event
         showPlainProgress(event)
         break
+      case 'step':
+        line(`    ${colours.dim(event.text)}`)
+        break
       case 'note':
         line(`    ${event.text}`)
         break

@@ -437,6 +437,7 @@ function applyInitialise(
 
 function noteReinitialising(entry: ExchangeEntry): void {
   const { current } = entry.producer
+  entry.producer.initLost = true
   if (current !== undefined && current.phase !== 'ended') current.reinitialising = true
 }
 

@@ -139,10 +139,10 @@ export function applyRequest(
   }
   for (const phase of placement.entered) {
     if (phase !== 'idle') transaction.phase = phase
-    report(outbox, producer, transaction)
+    report(outbox, producer, transaction, undefined, o.api)
   }
   if (placement.entered.length === 0 && askedAnew && transaction.phase === 'ending') {
-    report(outbox, producer, transaction)
+    report(outbox, producer, transaction, undefined, o.api)
   }
 }
 

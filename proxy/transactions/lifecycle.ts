@@ -26,6 +26,7 @@ export function report(
   producer: TrackedProducer,
   transaction: TrackedTransaction,
   evidence?: TransactionEvidence,
+  api?: string,
 ): void {
   const { phase, outcome, instance, protocol, asked, decided, brokerError } = transaction
   const closing = phase === 'ending' || phase === 'ended'
@@ -39,6 +40,7 @@ export function report(
     producerId: transaction.producerId,
     producerEpoch: transaction.producerEpoch,
     ...(protocol === undefined ? {} : { protocol }),
+    ...(api === undefined ? {} : { api }),
     ...(outcome === undefined ? {} : { outcome }),
     ...(decided === undefined ? {} : { decided }),
     ...(evidence === undefined ? {} : { evidence }),
@@ -189,6 +191,7 @@ function takeIds(memory: Memory, producer: TrackedProducer, ids: Ids): void {
   producer.producerId = ids.producerId
   producer.producerEpoch = ids.producerEpoch
   producer.untold = undefined
+  producer.initLost = false
   producer.lastSequences.clear()
   producer.fenced = false
   if (ids.producerId >= 0) memory.owners.set(ids.producerId, producer)

@@ -117,4 +117,8 @@ export interface TransactionView {
   ageMs: number
   timeoutMs?: number
   fenced: boolean
+  /** The broker has accepted something of the current transaction. */
+  registered: boolean
+  /** An answer was lost that would have told of newer ids, or somebody else has taken the id over. */
+  unsure: boolean
 }

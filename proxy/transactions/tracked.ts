@@ -61,6 +61,8 @@ export interface TrackedProducer {
   producerEpoch: number
   /** What the broker answered to EndTxn v5+ but did not reach the client. */
   untold: { producerId: number; producerEpoch: number } | undefined
+  /** The broker may have handed out ids to an InitProducerId whose answer was lost. */
+  initLost: boolean
   pastProducerIds: number[]
   instance: string | undefined
   coordinator: number | undefined
@@ -151,6 +153,7 @@ export function newProducer(transactionalId: string, atMs: number): TrackedProdu
     producerId: -1,
     producerEpoch: -1,
     untold: undefined,
+    initLost: false,
     pastProducerIds: [],
     instance: undefined,
     coordinator: undefined,

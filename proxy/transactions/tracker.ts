@@ -429,5 +429,11 @@ function viewOf(producer: TrackedProducer, nowMs: number): TransactionView {
     ageMs: open ? Math.max(0, nowMs - current.startedAtMs) : 0,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     fenced: producer.fenced,
+    registered: current?.registered === true,
+    unsure:
+      producer.fenced ||
+      producer.initLost ||
+      producer.untold !== undefined ||
+      current?.reinitialising === true,
   }
 }

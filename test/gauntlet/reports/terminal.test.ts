@@ -72,6 +72,12 @@ describe('without a terminal', () => {
 `)
   })
 
+  it('a step of a transaction is a line, and none when only the verdict is wanted', () => {
+    const step: RunEvent = { type: 'step', text: 'copier-0  ending  EndTxn(commit)' }
+    expect(shown([step]).out).toBe('    copier-0  ending  EndTxn(commit)\n')
+    expect(shown([step], { quiet: true })).toEqual({ out: '', err: '' })
+  })
+
   it('progress is a line every five seconds and nothing is ever drawn over', () => {
     const events = [1_000, 5_500, 6_000, 9_000, 11_000].map((ms) => progressAt(ms))
     const { out } = shown(events)

@@ -99,6 +99,8 @@ describe('a whole transaction', () => {
       ageMs: 0,
       timeoutMs: 60_000,
       fenced: false,
+      registered: true,
+      unsure: false,
     })
     expect(viewOf(hold('V2', ...wholeV2))).toMatchObject({ protocol: 'V2', producerEpoch: 1 })
   })
