@@ -57,6 +57,9 @@ export function runLine(
       allow: expect.allow.map(({ kind, reason }) => ({ kind, reason })),
       ...(expect.recoveryMs === undefined ? {} : { recoveryMs: expect.recoveryMs }),
       ...(expect.stallMs === undefined ? {} : { stallMs: expect.stallMs }),
+      ...(expect.availability === undefined ? {} : { availability: expect.availability }),
+      ...(expect.commitLatencyMs === undefined ? {} : { commitLatencyMs: expect.commitLatencyMs }),
+      ...(expect.invariant === undefined ? {} : { invariant: expect.invariant }),
     },
   }
 }

@@ -420,6 +420,9 @@ export async function runPlan(
         outputTopics,
         group: groupDefault,
         idSelector: id,
+        ...(plan.expect.invariant === undefined
+          ? {}
+          : { valueSelector: plan.expect.invariant.sum }),
         inputIdSelector: defaultIdSelector,
         timeoutMs: plan.expect.drainMs ?? Math.max(0, ...timeouts) + drainMarginMs,
         onLine: write,

@@ -25,6 +25,8 @@ export interface AuditTask {
   idSelector: string
   /** Where inputs keep theirs, if it differs. */
   inputIdSelector?: string
+  /** Where outputs keep the number of the plan's invariant. */
+  valueSelector?: string
   /** The application's transactional ids, if they are known. */
   transactionalIds?: string[]
   /** By `topic-partition`: older records are none of our business. */
@@ -103,6 +105,10 @@ export async function runAudit(
     const select = idSelector(
       role === 'input' ? (task.inputIdSelector ?? task.idSelector) : task.idSelector,
     )
+    const selectValue =
+      role === 'output' && task.valueSelector !== undefined
+        ? idSelector(task.valueSelector)
+        : undefined
     const queue = [...places]
     const work = async () => {
       for (let place = queue.shift(); place !== undefined; place = queue.shift()) {
@@ -116,6 +122,7 @@ export async function runAudit(
             partition,
             ...(firstOffset === undefined ? {} : { firstOffset }),
             select,
+            ...(selectValue === undefined ? {} : { selectValue }),
             nowMs: () => runtime.nowMs(),
             sink: (line) => {
               see(line)

@@ -1,5 +1,7 @@
 // Everything that keeps us from saying PASS. One guard is one pure function with a name: it gives a sentence for each
 // thing that is missing, and none when all is well. A guard never makes a run fail.
+import { availability } from './availability.ts'
+import { commitLatency } from './commit-latency.ts'
 import { topicPartition } from './facts/log.ts'
 import { noError } from './facts/wire.ts'
 import { counted } from './finding.ts'
@@ -94,6 +96,11 @@ export const guards: readonly Guard[] = [
   },
   { name: 'counts-agree', ensures: 'both readers count the same records', check: disagreements },
   { name: 'something-counted', ensures: 'there was something to count', check: somethingCounted },
+  {
+    name: 'bounds-measured',
+    ensures: 'everything that the plan bounds could be measured',
+    check: boundsMeasured,
+  },
   {
     name: 'proxy-sound',
     ensures: 'the proxy reported no error and never stood still',
@@ -275,6 +282,22 @@ function logsRead(history: History): string[] {
   return [...(needsInput ? inputs : []), ...outputs]
     .filter(({ topic }) => !topicWasRead(history, topic))
     .map(({ topic }) => `the log of ${topic} was not read to its end`)
+}
+
+function boundsMeasured(history: History): string[] {
+  const { availability: share, commitLatencyMs, invariant } = history.run.expect
+  const { withoutValue } = history.log
+  return [
+    ...(share !== undefined && availability(history) === undefined
+      ? ['the load was too short to say for how much of it the application worked']
+      : []),
+    ...(commitLatencyMs !== undefined && commitLatency(history).whole === undefined
+      ? ['no commit was seen whose latency could be measured']
+      : []),
+    ...(invariant !== undefined && withoutValue > 0
+      ? [`${counted(withoutValue, 'committed record')} without a number at ${invariant.sum}`]
+      : []),
+  ]
 }
 
 function somethingCounted(history: History): string[] {

@@ -20,6 +20,10 @@ export const anomalyKinds = [
   'hanging-transaction',
   'stall',
   'no-recovery',
+  'invariant',
+  'availability',
+  'commit-latency',
+  'wrong-error-class',
 ] as const
 export type AnomalyKind = (typeof anomalyKinds)[number]
 
@@ -31,6 +35,19 @@ export type Contract =
   | 'acked'
   | { 'fan-out': number }
 
+/** Percentiles of commits that are reported, and that a plan may bound. */
+export const latencyRanks = ['p50', 'p90', 'p95', 'p99', 'max'] as const
+export type LatencyRank = (typeof latencyRanks)[number]
+
+/** A sum over the committed outputs that must hold. */
+export interface Invariant {
+  /** Where a record keeps its number: `json:$.amount`, or any other place of an id. */
+  sum: string
+  equals: number
+  /** `every-read`: also in what a concurrent reader had been handed, wherever that can be judged. */
+  at: 'every-read' | 'end'
+}
+
 /** What the plan says that the run must come to. */
 export interface Expectation {
   verdict: Verdict
@@ -40,6 +57,10 @@ export interface Expectation {
   /** Bounds on liveness; without one nothing fails. */
   recoveryMs?: number
   stallMs?: number
+  /** Share of the time with progress, between 0 and 1. */
+  availability?: number
+  commitLatencyMs?: Partial<Record<LatencyRank, number>>
+  invariant?: Invariant
 }
 
 export interface PlannedFault {
@@ -114,6 +135,8 @@ export interface LogBatchLine {
   ids: Array<string | null>
   /** The records' offsets, only where they are not baseOffset, baseOffset + 1, … */
   offsets?: number[]
+  /** The numbers that the plan's invariant is about, one per record; null where a record has none. */
+  values?: Array<number | null>
 }
 
 /** The end of a transaction as it lies in the log. */

@@ -52,9 +52,14 @@ function gapOf(kind: AnomalyKind, history: History): Gap {
         : { extent: 'in-part', why: 'without an input, only records without an id are seen' }
     case 'stall':
     case 'no-recovery':
+    case 'availability':
+    case 'commit-latency':
       return noProgress
+    case 'wrong-error-class':
+      return { extent: 'not', why: 'nobody saw what brokers answered' }
     case 'inconsistent-offsets':
     case 'hanging-transaction':
+    case 'invariant':
       return undefined
   }
 }

@@ -1,11 +1,14 @@
 // What result.json holds, drawn from the judgement of a run. The same history gives the same text, timings included:
 // they too come from the history.
 import type { FaultStatus } from '../proxy/events.ts'
+import { availability } from './availability.ts'
+import { commitLatency, type Latencies } from './commit-latency.ts'
 import type { RecordCounts, TransactionCounts } from './counts.ts'
 import type { AttributedFinding, Cause, Proof } from './finding.ts'
 import type { History } from './history.ts'
 import type { AnomalyKind, Phase, Verdict } from './history-line.ts'
 import { type NotJudged, notJudged } from './not-judged.ts'
+import { type UnknownOutcomes, unknownOutcomes } from './unknown-outcomes.ts'
 import type { Judgement } from './verdict.ts'
 
 export interface ResultFinding {
@@ -39,6 +42,12 @@ export interface RunResult {
   faults: FaultStatus[]
   findings: ResultFinding[]
   recovery: { longestStallMs?: number; timeToRecoverMs?: number }
+  /** Share of the time between warm and the load's end in which anybody made progress. */
+  availability?: { share: number; windows: number }
+  /** Milliseconds, all commits and those inside and outside of the faults' windows. */
+  commitLatency?: { whole: Latencies; inside?: Latencies; outside?: Latencies }
+  /** Sends whose client never learnt what became of them, and what the log says. */
+  unknownOutcomes?: UnknownOutcomes
   /** What was made sure of, and what could not be. */
   guards: Array<{ name: string; holds: boolean; missing: string[] }>
   /** Kinds that could not be judged, or in part; only where the traffic did not pass the proxy. */
@@ -75,6 +84,7 @@ export function resultOf(history: History, judgement: Judgement): RunResult {
       ...(longestStallMs === undefined ? {} : { longestStallMs: Math.round(longestStallMs) }),
       ...(timeToRecoverMs === undefined ? {} : { timeToRecoverMs: Math.round(timeToRecoverMs) }),
     },
+    ...livenessParts(history),
     guards: judgement.guards.map(({ name, missing }) => ({
       name,
       holds: missing.length === 0,
@@ -84,6 +94,31 @@ export function resultOf(history: History, judgement: Judgement): RunResult {
     timings: timingsOf(history),
   }
 }
+
+function livenessParts(
+  history: History,
+): Pick<RunResult, 'availability' | 'commitLatency' | 'unknownOutcomes'> {
+  const worked = availability(history)
+  const { whole, inside, outside } = commitLatency(history)
+  const unknown = unknownOutcomes(history)
+  return {
+    ...(worked === undefined
+      ? {}
+      : { availability: { share: rounded(worked.share), windows: worked.windows } }),
+    ...(whole === undefined
+      ? {}
+      : {
+          commitLatency: {
+            whole,
+            ...(inside === undefined ? {} : { inside }),
+            ...(outside === undefined ? {} : { outside }),
+          },
+        }),
+    ...(unknown.sends === 0 ? {} : { unknownOutcomes: unknown }),
+  }
+}
+
+const rounded = (share: number): number => Math.round(share * 10_000) / 10_000
 
 function resultFinding(finding: AttributedFinding, allowed?: string): ResultFinding {
   const { kind, summary, sentence, ids, count, proof, causes } = finding

@@ -40,6 +40,10 @@ function subjectOf({ kind, count, summary }: Finding): string {
     case 'hanging-transaction':
     case 'stall':
     case 'no-recovery':
+    case 'invariant':
+    case 'availability':
+    case 'commit-latency':
+    case 'wrong-error-class':
       return summary
   }
 }
@@ -66,9 +70,13 @@ function clausesOf(history: History, finding: Finding): string[] {
     case 'shared-ack':
     case 'zombie-write':
     case 'hanging-transaction':
+    case 'invariant':
+    case 'wrong-error-class':
       return [shown(first), ...ended(first), ...touched(first)]
     case 'stall':
     case 'no-recovery':
+    case 'availability':
+    case 'commit-latency':
       return [first.atMs === undefined ? first.shows : `${first.shows} at ${clockTime(first.atMs)}`]
   }
 }

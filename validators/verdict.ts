@@ -41,6 +41,11 @@ export interface Judgement {
   liveness: Liveness
 }
 
+/** Worth knowing about an application, and no record is wrong because of it. */
+const reportedOnly: ReadonlyArray<readonly [AnomalyKind, string]> = [
+  ['wrong-error-class', 'reported, never failing'],
+]
+
 /** Judges a run by what its plan expects, or by another expectation. */
 export function judge(
   history: History,
@@ -49,7 +54,10 @@ export function judge(
 ): Judgement {
   const { found, failures } = ask(history, applied)
   const attributed = found.map((finding) => attribute(history, finding))
-  const reasonFor = new Map(expectation.allow.map(({ kind, reason }) => [kind, reason]))
+  const reasonFor = new Map<AnomalyKind, string>([
+    ...reportedOnly,
+    ...expectation.allow.map(({ kind, reason }) => [kind, reason] as const),
+  ])
   const findings = attributed.filter(({ kind }) => !reasonFor.has(kind))
   const allowed = attributed.flatMap((finding) => {
     const reason = reasonFor.get(finding.kind)

@@ -19,9 +19,6 @@ const notYet: readonly NotYet[] = [
   { path: ['cluster', 'external', 'tls'] },
   { path: ['cluster', 'external', 'sasl'] },
   { path: ['workload', 'attach'], instead: 'use `command:` to start the application from here' },
-  { path: ['expect', 'invariant'] },
-  { path: ['expect', 'availability'] },
-  { path: ['expect', 'commit-latency'] },
 ]
 
 /** Fault kinds and keys of triggers that the language knows and this release does not. */

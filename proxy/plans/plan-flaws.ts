@@ -126,6 +126,11 @@ function expectFlaws({ expect }: PlanDocument): Flaw[] {
     const message = '`findings` belong to `verdict: FAIL`: nothing is found in a PASS'
     flaws.push({ path: ['expect', 'findings'], at: 'key', message })
   }
+  for (const [index, kind] of (expect.findings ?? []).entries()) {
+    if (kind !== 'wrong-error-class') continue
+    const message = `"${kind}" is reported only and never fails a run`
+    flaws.push({ path: ['expect', 'findings', index], at: 'value', message })
+  }
   for (const [index, { kind }] of (expect.allow ?? []).entries()) {
     if (!expect.findings?.includes(kind)) continue
     const message = `"${kind}" is expected to fail the run, so it cannot be allowed as well`

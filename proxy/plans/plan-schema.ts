@@ -35,6 +35,10 @@ export const findingKinds = [
   'hanging-transaction',
   'stall',
   'no-recovery',
+  'invariant',
+  'availability',
+  'commit-latency',
+  'wrong-error-class',
 ] as const
 export type FindingKind = (typeof findingKinds)[number]
 
@@ -346,13 +350,35 @@ const ExpectSchema = Type.Object(
         ),
       ),
     ),
-    invariant: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-    availability: Type.Optional(Percentage),
+    invariant: Type.Optional(
+      Type.Object(
+        {
+          sum: IdPlace,
+          equals: Type.Number(),
+          at: Type.Optional(
+            Type.Enum(['every-read', 'end'], {
+              description:
+                'At the end only, or also in every mid-run read that sees whole transactions.',
+            }),
+          ),
+        },
+        {
+          ...closed,
+          description:
+            'A sum over the committed outputs that must hold: the number in each record.',
+        },
+      ),
+    ),
+    availability: Type.Optional({
+      ...Percentage,
+      description: 'Share of one-second windows of the load with progress: 95%.',
+    } as typeof Percentage),
     'commit-latency': Type.Optional(
       Type.Object(
         {
           p50: Type.Optional(Duration),
           p90: Type.Optional(Duration),
+          p95: Type.Optional(Duration),
           p99: Type.Optional(Duration),
           max: Type.Optional(Duration),
         },

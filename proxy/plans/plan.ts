@@ -100,6 +100,9 @@ export type Contract =
 
 export type Verdict = 'PASS' | 'FAIL' | 'INCONCLUSIVE'
 
+const latencyRanks = ['p50', 'p90', 'p95', 'p99', 'max'] as const
+type LatencyRank = (typeof latencyRanks)[number]
+
 export interface ExpectPlan {
   verdict: Verdict
   /** Findings that a FAIL must show, all of them. */
@@ -109,6 +112,11 @@ export interface ExpectPlan {
   drainMs?: number
   recoveryMs?: number
   stallMs?: number
+  /** Share of the time with progress, between 0 and 1. */
+  availability?: number
+  /** By percentile. */
+  commitLatencyMs?: Partial<Record<LatencyRank, number>>
+  invariant?: { sum: string; equals: number; at: 'every-read' | 'end' }
   allow: { kind: FindingKind; reason: string }[]
 }
 
@@ -352,6 +360,29 @@ function expectOf({ expect, workload }: PlanDocument): ExpectPlan {
     ...given('drainMs', milliseconds(expect?.drain)),
     ...given('recoveryMs', milliseconds(expect?.recovery)),
     ...given('stallMs', milliseconds(expect?.stall)),
+    ...given(
+      'availability',
+      expect?.availability === undefined ? undefined : share(expect.availability),
+    ),
+    ...given('commitLatencyMs', latencyBounds(expect?.['commit-latency'])),
+    ...given(
+      'invariant',
+      expect?.invariant === undefined
+        ? undefined
+        : { at: 'every-read' as const, ...expect.invariant },
+    ),
     allow: expect?.allow ?? [],
   }
+}
+
+function latencyBounds(
+  written: NonNullable<PlanDocument['expect']>['commit-latency'],
+): Partial<Record<LatencyRank, number>> | undefined {
+  if (written === undefined) return undefined
+  return Object.fromEntries(
+    latencyRanks.flatMap((rank) => {
+      const bound = written[rank]
+      return bound === undefined ? [] : [[rank, durationMs(bound)]]
+    }),
+  )
 }

@@ -244,7 +244,10 @@ describe('the audit of a real broker', () => {
       await writer.end(isCommitted)
       if (isCommitted) committed.push(...ids)
     }
-    const { lines, summary } = await audit({ outputTopics: [topic] })
+    const { lines, summary } = await audit({
+      outputTopics: [topic],
+      valueSelector: 'regex:in-([0-9]+)',
+    })
     expect(of(lines, 'reader-error')).toEqual([])
     expect(of(lines, 'log-damage')).toEqual([])
     expect(summary).toMatchObject({
@@ -254,6 +257,8 @@ describe('the audit of a real broker', () => {
     })
 
     const batches = of(lines, 'log-batch')
+    for (const { ids, values } of batches)
+      expect(values?.map((value) => `in-${value}`)).toEqual(ids)
     expect(new Set(batches.map(({ codec }) => codec))).toEqual(new Set(codecs))
     expect(
       batches

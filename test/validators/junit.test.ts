@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { guards } from '../../validators/guards.ts'
 import { historyOf } from '../../validators/history.ts'
 import { anomalyKinds, type Expectation, type HistoryLine } from '../../validators/history-line.ts'
 import { junitOf } from '../../validators/junit.ts'
@@ -22,7 +23,7 @@ const doubled = (lines: HistoryLine[]) =>
 describe('junit.xml', () => {
   it('has a test case for the verdict, each anomaly, each fault and each guard, all green in a clean run', () => {
     const text = xml((lines) => lines)
-    expect(count(text, /<testcase /g)).toBe(1 + anomalyKinds.length + 1 + 18)
+    expect(count(text, /<testcase /g)).toBe(1 + anomalyKinds.length + 1 + guards.length + 1)
     expect(count(text, /<(failure|error|skipped)/g)).toBe(0)
     expect(text).toContain('name="no duplicate"')
     expect(text).toContain('name="crash was applied"')

@@ -55,6 +55,8 @@ export interface LogFacts {
   /** All inputs together: an id is expected once, whichever input topic it came by. */
   input: TopicCount
   outputs: ReadonlyMap<string, TopicCount>
+  /** Committed outputs without a number where the plan's invariant wants one. */
+  withoutValue: number
   /** The batch that holds this offset. */
   batchAt(topicPartition: string, offset: number): LogBatch | undefined
   /** The batch with this identity; undefined for producer id -1. */
@@ -83,6 +85,7 @@ export function collectLog(space: IdSpace, bitsPerId: (topic: string) => 2 | 8):
   const partitions = new Map<string, LogPartition>()
   const input = emptyCount(2)
   const outputs = new Map<string, TopicCount>()
+  let withoutValue = 0
 
   function partitionOf(line: { role: LogRole; topic: string; partition: number }): LogPartition {
     const key = topicPartition(line)
@@ -130,6 +133,12 @@ export function collectLog(space: IdSpace, bitsPerId: (topic: string) => 2 | 8):
       state,
       timestampMs,
     })
+    if (role === 'output' && state === 'committed') {
+      withoutValue +=
+        line.values === undefined
+          ? ids.length
+          : line.values.reduce<number>((sum, value) => sum + (value === null ? 1 : 0), 0)
+    }
     const count = countOf(line)
     const tally = state === 'committed' ? count.committed : count.uncommitted
     if (state === 'committed') count.committedRecords += ids.length
@@ -166,6 +175,7 @@ export function collectLog(space: IdSpace, bitsPerId: (topic: string) => 2 | 8):
         partitions: sorted,
         input,
         outputs,
+        withoutValue,
         batchAt(key, offset) {
           const batches = sorted.get(key)?.batches ?? []
           const found = batches[lastAtMost(batches, offset, (batch) => batch.baseOffset)]

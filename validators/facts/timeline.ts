@@ -41,6 +41,8 @@ export interface Timeline {
   progress: readonly Progress[]
   /** Spans in which the application and the cluster exchanged something that matters, by their beginning. */
   exchanges: ReadonlyArray<{ fromMs: number; toMs: number }>
+  /** From the first EndTxn until the client learnt that it is committed. */
+  commits: ReadonlyArray<{ fromMs: number; toMs: number }>
   instances: readonly InstanceLine[]
   brokers: readonly BrokerLine[]
   readerErrors: readonly ReaderErrorLine[]
@@ -64,6 +66,9 @@ export function collectTimeline(): TimelineCollector {
   let statuses: FaultStatus[] = []
   const progress: Progress[] = []
   const exchanges: Array<{ fromMs: number; toMs: number }> = []
+  const commits: Array<{ fromMs: number; toMs: number }> = []
+  /** By transactional id: a producer ends one transaction at a time. */
+  const ending = new Map<string, { transaction: number; atMs: number }>()
   const instances: InstanceLine[] = []
   const brokers: BrokerLine[] = []
   const readerErrors: ReaderErrorLine[] = []
@@ -73,6 +78,18 @@ export function collectTimeline(): TimelineCollector {
   const openTransactions: OpenTransactionLine[] = []
   const guards: GuardLine[] = []
   let drain: DrainLine | undefined
+
+  function takeEnd(line: Extract<ProxyEvent, { type: 'transaction' }>): void {
+    const { transactionalId, transaction, phase, outcome, atMs } = line
+    const known = ending.get(transactionalId)
+    if (phase === 'ending') {
+      if (known?.transaction !== transaction) ending.set(transactionalId, { transaction, atMs })
+      return
+    }
+    if (phase !== 'ended' || known?.transaction !== transaction) return
+    ending.delete(transactionalId)
+    if (outcome === 'committed') commits.push({ fromMs: known.atMs, toMs: atMs })
+  }
 
   function takeFiring(name: string, kind: string, firing: Firing): void {
     kinds.set(name, kind)
@@ -145,6 +162,7 @@ export function collectTimeline(): TimelineCollector {
           exchanges.push({ fromMs: line.atMs, toMs: line.atMs })
           return
         case 'transaction':
+          takeEnd(line)
           exchanges.push({ fromMs: line.atMs - (line.durationMs ?? 0), toMs: line.atMs })
           if (line.outcome === 'committed' && line.instance !== undefined) {
             progress.push({ atMs: line.atMs, instance: line.instance })
@@ -191,6 +209,7 @@ export function collectTimeline(): TimelineCollector {
           ...others.map((fault) => faultFacts(fault, false)),
         ],
         progress: progress.sort((a, b) => a.atMs - b.atMs),
+        commits,
         exchanges: exchanges.sort((a, b) => a.fromMs - b.fromMs),
         instances,
         brokers,

@@ -33,6 +33,8 @@ export interface LogReaderOptions {
   /** Reading begins here, or at the log's start if that is later. */
   firstOffset?: number
   select: IdSelector
+  /** Where the number of the plan's invariant lies; only for outputs. */
+  selectValue?: IdSelector
   nowMs: () => number
   sink: LineSink
 }
@@ -192,7 +194,7 @@ type Undecided = LogBatchLine | LogMarkerLine | LogDamageLine
 
 /** Turns a batch into its line; a transactional one is `open` until its marker is seen. */
 function lineOf(batch: BatchHeader, options: LogReaderOptions): Undecided {
-  const { role, topic, partition, select, nowMs } = options
+  const { role, topic, partition, select, selectValue, nowMs } = options
   const at = { atMs: nowMs(), role, topic, partition }
   const { baseOffset, producerId, producerEpoch, baseSequence, transactional } = batch
   const lastOffset = baseOffset + batch.lastOffsetDelta
@@ -235,6 +237,9 @@ function lineOf(batch: BatchHeader, options: LogReaderOptions): Undecided {
       codec: batch.compression,
       timestampMs: batch.maxTimestampMs,
       ids,
+      ...(selectValue === undefined
+        ? {}
+        : { values: records.map((record) => numberIn(selectValue(record))) }),
       ...(isDense ? {} : { offsets: records.map((record) => record.offset) }),
     }
   } catch (cause) {
@@ -285,4 +290,9 @@ function decideStates(sink: LineSink): {
       waiting = []
     },
   }
+}
+
+function numberIn(text: string | null): number | null {
+  const value = text === null || text.trim() === '' ? Number.NaN : Number(text)
+  return Number.isFinite(value) ? value : null
 }

@@ -526,12 +526,28 @@ load: { records: many }
       'cluster: { docker: {} }',
       '`cluster.docker` is not in this release yet: use `embedded:`, which starts the same brokers without containers',
     ],
-    ['expect: { availability: 95% }', '`expect.availability` is not in this release yet'],
   ])('is refused for what this release cannot do: %s', (part, message) => {
     expect(problemOf(`${head}${part}\n`)).toMatchObject({ line: 4, message })
   })
 
+  it('bounds what a run must come to, in the units of the validator', () => {
+    const bounds =
+      'expect: { availability: 95%, commit-latency: { p95: 80ms, p99: 1s }, invariant: { sum: "json:$.amount", equals: 0 } }'
+    const read = readPlan(`${head}${bounds}\n`, 'plan.yaml')
+    expect('plan' in read && read.plan.expect).toMatchObject({
+      availability: 0.95,
+      commitLatencyMs: { p95: 80, p99: 1_000 },
+      invariant: { sum: 'json:$.amount', equals: 0, at: 'every-read' },
+    })
+    expect(problemsOf(`${head}expect: { invariant: { sum: amount, equals: 0 } }\n`)).toHaveLength(1)
+    expect(problemsOf(`${head}expect: { commit-latency: { p42: 1s } }\n`)).toHaveLength(1)
+  })
+
   it.each([
+    [
+      'a finding that never fails a run',
+      'expect: { verdict: FAIL, findings: [wrong-error-class] }',
+    ],
     ['findings with a PASS', 'expect: { findings: [duplicate] }'],
     [
       'an expected finding that is allowed as well',
