@@ -315,7 +315,8 @@ public final class JavaCopier {
     for (int index = 0; index < answers.size(); index++) {
       try {
         RecordMetadata place = answers.get(index).get();
-        String at = place.topic() + "-" + place.partition() + "@" + place.offset();
+        // Told that its batch was there already, the client knows no offset.
+        String at = place.hasOffset() ? place.topic() + "-" + place.partition() + "@" + place.offset() : null;
         lines.append(Journal.sent(ids.get(index), "ok", at, work.transaction));
       } catch (ExecutionException failed) {
         lines.append(Journal.sent(ids.get(index), "unknown", null, work.transaction));
