@@ -11,6 +11,9 @@ import { counted, type Finding, gather } from '../finding.ts'
 import type { History } from '../history.ts'
 import type { JournalLine } from '../history-line.ts'
 
+/** What a client writes that was told of a success without an offset (DUPLICATE_SEQUENCE_NUMBER). */
+const nowhere = '@-1'
+
 export function sharedAck(history: History): Finding[] {
   return [...sharedOnTheWire(history), ...sharedInJournal(history)]
 }
@@ -77,7 +80,7 @@ function sharedInJournal(history: History): Finding[] {
   for (const line of history.lines()) {
     if (line.type !== 'journal' || !('sent' in line.entry)) continue
     const { sent, outcome, at } = line.entry
-    if (outcome !== 'ok' || at === undefined) continue
+    if (outcome !== 'ok' || at === undefined || at.endsWith(nowhere)) continue
     const other = first.get(at)
     if (other === undefined) first.set(at, line)
     if (other === undefined || !('sent' in other.entry) || other.entry.sent === sent) continue

@@ -64,6 +64,16 @@ describe('shared-ack', () => {
     ])
   })
 
+  it('takes no place for one that the client was not told', () => {
+    const journals = (at: string) =>
+      history(
+        journal(1, { sent: 'in-0', outcome: 'ok', at }),
+        journal(2, { sent: 'in-1', outcome: 'ok', at }),
+      )
+    expect(sharedAck(journals('output-0@-1'))).toEqual([])
+    expect(sharedAck(journals('output-0@1'))).toHaveLength(1)
+  })
+
   it('finds nothing in an empty and in a clean history', () => {
     expect(sharedAck(history())).toEqual([])
     expect(sharedAck(history(...cleanLines()))).toEqual([])
