@@ -32,7 +32,7 @@ it(
     const suite = JSON.parse(readFileSync(join(outDir, 'suite.json'), 'utf8')) as SuiteResult
     const plans = choosePlans(['smoke']).map(({ name }) => name)
     expect(suite.entries.map(({ plan }) => plan).sort()).toEqual(plans.sort())
-    expect(plans.length).toBeGreaterThanOrEqual(7)
+    expect(plans.length).toBeGreaterThanOrEqual(8)
     for (const { plan, outcome } of suite.entries) {
       expect(outcome, `${plan}\n${said}`).toMatchObject({ kind: 'judged', asExpected: true })
       const faults = outcome.kind === 'judged' ? outcome.faults : []

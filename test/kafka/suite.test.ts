@@ -52,10 +52,12 @@ faults:
     const items = [
       item('broken', killsAndStays),
       item('after', `${kafkajsCopier}\nstart-when: { group: stable }`),
+      item('doubled', `${fanOut(2)}\ncontract: { fan-out: 2 }`),
       item(
         'one-too-few',
         `${fanOut(1)}\ncontract: { fan-out: 2 }\nexpect: { verdict: FAIL, findings: [missing-output] }`,
       ),
+      item('some-lost', `${fanOut(0)}\ncontract: at-most-once`),
     ]
     const never = new AbortController().signal
     const { suite, results } = await runSuite(items, options, hooks(notes), never)
@@ -66,10 +68,13 @@ faults:
     expect(said).toEqual([
       ['broken', 'PASS'],
       ['after', 'PASS'],
+      ['doubled', 'PASS'],
       ['one-too-few', 'FAIL'],
+      ['some-lost', 'PASS'],
     ])
     expect(results.every(({ asExpected }) => asExpected)).toBe(true)
     expect(results[0]?.faults).toMatchObject([{ name: 'killed', applied: 1 }])
+    expect(results[2]?.records.committed).toBe(2 * (results[2]?.records.expected ?? 0))
     expect(suite.clusters.started, notes.join('\n')).toBe(1)
     // Fresh topics: the first offset of the second plan's input is the first of its log.
     const { log } = openHistory(join(folder, 'after', 'history.ndjson'))
