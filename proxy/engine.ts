@@ -15,6 +15,7 @@ import type { Emit, ExchangeIdentity, FaultStatus, Firing, Plane, ProxyEvent } f
 import type { FaultSpec } from './faults/fault.ts'
 import { createRuleBook, kindOf, type Rule } from './faults/rules.ts'
 import type { TopicAliases } from './faults/trigger.ts'
+import type { Trigger } from './faults/trigger-schema.ts'
 import { durationMs } from './faults/vocabulary.ts'
 import { createBrokers } from './flow/brokers.ts'
 import type { Connection, ReplyVerdict, RequestVerdict } from './flow/connection.ts'
@@ -158,6 +159,8 @@ export function createEngine(
     runtime,
     rules,
     placeNames: (place) => topics.placeNames(place, options.topicAliases),
+    aliases: options.topicAliases,
+    topicName: topics.nameOf,
     failed: (about, cause) => giveUp(about, cause),
   })
   const world = createWorld({
@@ -203,10 +206,13 @@ export function createEngine(
   }
 
   function changed(is: 'applied' | 'answered' | 'healed', rule: Rule): void {
+    const follows = (trigger: Trigger, then: () => void): void => {
+      if (trigger.fault !== rule.spec.name || trigger.is !== is) return
+      later(trigger.plus === undefined ? 0 : durationMs(trigger.plus), then)
+    }
     for (const other of rules.rules()) {
-      const { when } = other.spec
-      if (when.fault !== rule.spec.name || when.is !== is) continue
-      later(when.plus === undefined ? 0 : durationMs(when.plus), () => void fireAlone(other))
+      follows(other.spec.when, () => void fireAlone(other))
+      for (const { trigger, turn } of other.window.edges) follows(trigger, turn)
     }
   }
 
@@ -269,6 +275,7 @@ export function createEngine(
   async function fireAlone(rule: Rule): Promise<void> {
     if (!rule.armed) return
     rule.matched += 1
+    if (!rule.window.isOpen) return
     const firing = rules.fire(rule, runtime.nowMs())
     if (firing === undefined) return
     const about = report(rule, firing)
@@ -281,6 +288,9 @@ export function createEngine(
 
   function startClock(rule: Rule): void {
     const { at, every } = rule.spec.when
+    for (const { trigger, turn } of rule.window.edges) {
+      if (trigger.at !== undefined) later(durationMs(trigger.at), turn)
+    }
     if (at !== undefined) {
       later(durationMs(at), () => {
         if (!clocksStopped) void fireAlone(rule)
@@ -548,6 +558,7 @@ export function createEngine(
       // Brokers and instances go down with us; what a command of the user's has done to the world would stay.
       const hooks = [...lasting].filter(({ report: { rule } }) => rule.effect.on === 'hook')
       await Promise.all(hooks.map(healLasting))
+      messages.stop()
       await links.close()
       brokers.close()
     },

@@ -21,6 +21,8 @@ export interface HeldMessages {
   ): OpenableGate<Verdict>
   /** Lets everything go that a rule holds; the number let go. */
   release(rule: Rule): number
+  /** The original of a copy was answered. */
+  answered(report: FiringReport): void
   healAll(): void
   clientLeft(connection: Connection): void
   closed(connection: Connection, cause: string): void
@@ -31,6 +33,8 @@ interface Held {
   connection: Connection
   what: HeldWhat
   until: Until
+  /** What it waited for has come; at most `plus` is still to pass. */
+  readonly isDue: boolean
   open: (why: string) => void
   /** It can go nowhere any more. */
   lose: (why: string) => void
@@ -89,6 +93,9 @@ export function createHeldMessages(parts: { runtime: Runtime; rules: RuleBook })
         connection,
         what,
         until,
+        get isDue() {
+          return reason !== undefined
+        },
         open(why) {
           // Let go by hand, it does not wait for `plus` any more.
           const byHand = reason !== undefined
@@ -120,6 +127,13 @@ export function createHeldMessages(parts: { runtime: Runtime; rules: RuleBook })
       for (const held of waiting) letGo(held, 'released')
       return waiting.length
     },
+    answered(report) {
+      for (const held of [...heldMessages]) {
+        if (held.report === report && held.until === 'answered' && !held.isDue) {
+          held.open('the original was answered')
+        }
+      }
+    },
     healAll() {
       for (const held of [...heldMessages]) {
         // Delivered now, a detached request would hurt somebody after the end of all faults.
@@ -138,7 +152,8 @@ export function createHeldMessages(parts: { runtime: Runtime; rules: RuleBook })
     closed(connection, cause) {
       for (const held of [...heldMessages]) {
         if (held.connection !== connection) continue
-        if (held.what !== 'copy') held.lose(`lost: ${cause}`)
+        if (held.what === 'copy' && held.isDue) continue
+        if (held.what !== 'copy' || held.until === 'answered') held.lose(`lost: ${cause}`)
         else if (held.until === 'client-gave-up') held.open('the client gave up')
       }
     },

@@ -3,17 +3,21 @@
 import type { MessageVerdict } from '../faults/fault.ts'
 import type { Rule, RuleBook } from '../faults/rules.ts'
 import { isSynthetic } from '../faults/synthetic.ts'
+import type { TopicAliases } from '../faults/trigger.ts'
 import { durationMs } from '../faults/vocabulary.ts'
 import type { Connection, Effect, Gate, ReplyVerdict, RequestVerdict } from '../flow/connection.ts'
 import { createGate } from '../flow/gate.ts'
 import type { TakenReply, TakenRequest } from '../flow/pipeline.ts'
-import type { Message } from '../protocol/codec.ts'
+import { encodeRequest, type Message } from '../protocol/codec.ts'
+import { readRequestHeader, requestFrame, sizeBytes } from '../protocol/frame.ts'
 import { errorAnswer, plainAnswer, setErrors } from '../protocol/synthesize.ts'
 import { copyMessage } from '../protocol/walk.ts'
 import type { Runtime } from '../runtime.ts'
+import { type Changed, corrupted, rewritten } from './changed-message.ts'
 import type { FiringReport } from './firing-report.ts'
 import { createHeldMessages } from './held-messages.ts'
 import { answerOf, demandError, errorCode, frameOf, inAWord } from './made-answer.ts'
+import { createSecondConnections } from './second-connection.ts'
 
 export interface MessageEffects {
   onRequest(verdict: MessageVerdict, report: FiringReport, message: TakenRequest): RequestVerdict
@@ -26,6 +30,8 @@ export interface MessageEffects {
   clientLeft(connection: Connection): void
   /** What still waited for something on this connection ends here. */
   closed(connection: Connection, cause: string): void
+  /** Ends the connections that were opened for copies. */
+  stop(): void
 }
 
 export function createMessageEffects(parts: {
@@ -33,11 +39,14 @@ export function createMessageEffects(parts: {
   rules: RuleBook
   /** All the names that a topic-partition of a plan may have in a message: its real one, and by topic ids. */
   placeNames: (place: string) => readonly string[]
+  aliases: TopicAliases
+  topicName: (topicId: string) => string | undefined
   /** The effect could not be made; the message goes on as it is. */
   failed: (report: FiringReport, cause: unknown) => void
 }): MessageEffects {
   const { runtime, rules } = parts
   const held = createHeldMessages({ runtime, rules })
+  const seconds = createSecondConnections(runtime)
   /** Messages that are just late, with what ends their delay. */
   const late = new Set<() => void>()
   /** Firings that still wait for something on a connection. */
@@ -83,6 +92,68 @@ export function createMessageEffects(parts: {
       answered: (answer) => report.answered(answerOf(apiKey, version, answer)),
       discarded: () => undefined,
     }
+  }
+
+  type ChangingVerdict = Extract<MessageVerdict, { do: 'corrupt' | 'rewrite' }>
+
+  function changed(
+    verdict: ChangingVerdict,
+    report: FiringReport,
+    message: TakenRequest,
+    reply: Message | undefined,
+  ): Changed {
+    const { apiKey, version } = message.exchange
+    const direction = reply === undefined ? 'request' : 'response'
+    const original = reply ?? message.request
+    if (verdict.do === 'rewrite') {
+      return rewritten(direction, apiKey, version, original, verdict.fields)
+    }
+    const { aliases, topicName } = parts
+    const { when } = report.rule.spec
+    return corrupted(direction, apiKey, original, verdict.crc, { when, aliases, topicName })
+  }
+
+  /** The client's frame with another body. */
+  function frameWith(message: TakenRequest, body: Message): Buffer {
+    const { apiKey, version } = message.exchange
+    const header = readRequestHeader(message.bytes().subarray(sizeBytes))
+    return requestFrame(header, encodeRequest(apiKey, version, body))
+  }
+
+  function sendAgain(report: FiringReport, message: TakenRequest, bytes: Buffer): void {
+    const { connection, exchange } = message
+    seconds.send({
+      bytes,
+      silent: exchange.silent,
+      dial: connection.dialAnother,
+      sent() {
+        report.applied(`the same bytes sent to broker ${connection.node} on another connection`)
+        message.deliveredLate()
+        if (exchange.silent) report.healed()
+      },
+      answered(answer) {
+        report.answered(answerOf(exchange.apiKey, exchange.version, answer))
+        message.answeredLate(answer)
+        report.healed()
+      },
+      failed(why) {
+        if (report.firing.appliedAtMs === undefined) parts.failed(report, new Error(why))
+        else report.abandoned(`the broker said nothing to the copy: ${why}`)
+      },
+    })
+  }
+
+  /** Makes a copy that is sent when its time has come, whatever becomes of the connection it was made from. */
+  function copyLater(
+    verdict: Extract<MessageVerdict, { do: 'duplicate' }>,
+    report: FiringReport,
+    message: TakenRequest,
+  ): void {
+    // The frame's memory belongs to the connection.
+    const bytes = Buffer.from(message.bytes())
+    held
+      .waitUntil(verdict, 'copy', report, message.connection, () => undefined)
+      .whenOpen(() => sendAgain(report, message, bytes))
   }
 
   function lateness(verdict: { jitterMs: number }, byMs: number, report: FiringReport): number {
@@ -172,6 +243,19 @@ export function createMessageEffects(parts: {
         })
         return { do: 'wait', gate }
       }
+      case 'duplicate':
+        report.noted(`the original was answered ${answerNames(message)}`)
+        copyLater(verdict, report, message)
+        held.answered(report)
+        return message.goOn
+      case 'corrupt':
+      case 'rewrite': {
+        report.answered(answerNames(message))
+        const { message: answer, what } = changed(verdict, report, message, message.reply)
+        message.readdress(answer)
+        report.noted(what)
+        return { do: 'replace', frame: frameOf(message, answer), effect }
+      }
       case 'answer':
       case 'detach':
         throw new Error(`${verdict.do} needs a request trigger`)
@@ -189,7 +273,8 @@ export function createMessageEffects(parts: {
     }
     try {
       const decided = replyVerdict(verdict, report, message)
-      follow(message.connection, report)
+      // A copy goes its own way.
+      if (verdict.do !== 'duplicate') follow(message.connection, report)
       return decided
     } catch (cause) {
       parts.failed(report, cause)
@@ -271,6 +356,31 @@ export function createMessageEffects(parts: {
           effect: effectOf(report, message, false),
         }
       }
+      case 'duplicate':
+        copyLater(verdict, report, message)
+        if (silent) held.answered(report)
+        else {
+          about.replyPlan = (reply) => {
+            report.noted(`the original was answered ${answerNames(reply)}`)
+            held.answered(report)
+            return reply.goOn
+          }
+        }
+        return { do: 'pass' }
+      case 'corrupt':
+      case 'rewrite': {
+        const { message: instead, what } = changed(verdict, report, message, undefined)
+        if (silent !== (apiKey === 0 && instead.acks === 0)) {
+          throw new Error('nobody would answer as the client expects')
+        }
+        recordAnswer(report, message)
+        report.noted(what)
+        return {
+          do: 'replace',
+          frame: frameWith(message, instead),
+          effect: effectOf(report, message, true),
+        }
+      }
       case 'detach': {
         const effect = effectOf(report, message, false)
         about.late = true
@@ -287,7 +397,8 @@ export function createMessageEffects(parts: {
     onRequest(verdict, report, message) {
       try {
         const decided = requestVerdict(verdict, report, message)
-        follow(message.connection, report)
+        // A copy goes its own way.
+        if (verdict.do !== 'duplicate') follow(message.connection, report)
         return decided
       } catch (cause) {
         parts.failed(report, cause)
@@ -300,6 +411,7 @@ export function createMessageEffects(parts: {
       held.healAll()
       for (const go of [...late]) go()
     },
+    stop: seconds.close,
     clientLeft: held.clientLeft,
     closed(connection, cause) {
       held.closed(connection, cause)

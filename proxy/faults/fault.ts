@@ -14,6 +14,9 @@ export interface FaultSpec {
   on?: Scope
   for?: string
   times?: number | 'unlimited'
+  /** It fires only after this, and before that. */
+  from?: Trigger
+  to?: Trigger
 }
 
 /** The fields of a fault beside `inject`, whose shape comes from the registry of kinds. */
@@ -23,12 +26,14 @@ export const faultFields = {
   on: Type.Optional(Scope),
   for: Type.Optional(Duration),
   times: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Literal('unlimited')])),
+  from: Type.Optional(Trigger),
+  to: Type.Optional(Trigger),
 }
 
 export type Side = 'request' | 'reply'
 
-/** When a held or detached message goes on. */
-export type Until = 'client-gave-up' | 'released' | { trigger: MessageTrigger }
+/** When a held or detached message goes on; a copy may also go when its original was answered. */
+export type Until = 'client-gave-up' | 'released' | 'answered' | { trigger: MessageTrigger }
 
 /** What becomes of the one message that set the fault off. */
 export type MessageVerdict =
@@ -44,6 +49,10 @@ export type MessageVerdict =
   | { do: 'answer'; body: Record<string, unknown> }
   | { do: 'hold'; side: Side; until: Until; plusMs: number; limitMs: number }
   | { do: 'detach'; until: Until; plusMs: number; limitMs: number }
+  /** Sent again on another connection. */
+  | { do: 'duplicate'; until: Until; plusMs: number; limitMs: number }
+  | { do: 'corrupt'; crc: 'broken' | 'valid' }
+  | { do: 'rewrite'; fields: Record<string, unknown> }
 
 /** What becomes of whole connections until the fault heals. */
 export type ConnectionVerdict =
@@ -95,6 +104,11 @@ export type Capability =
 export interface KindProblem {
   path: string[]
   message: string
+  /** Which part of the place is wrong; by default the value, or the kind itself for an empty path. */
+  at?: 'key' | 'value'
+  /** The wrong word and the right ones, where that is the problem. */
+  given?: string
+  allowed?: readonly string[]
 }
 
 export interface FaultKind<Params extends Type.TSchema = Type.TSchema> {

@@ -42,6 +42,10 @@ export interface MessageView {
   /** The group member that a request names as its sender. */
   memberId(): string | undefined
   subject(): MessageSubject
+  /** Ids of the records that it carries; opens the batches. */
+  recordIds(): readonly string[]
+  /** What its request has in common with every other try of it. */
+  retryIdentities(): readonly string[]
   /** Names of the error codes in a reply; empty when there is none. */
   errors(): readonly string[]
 }

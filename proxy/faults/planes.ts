@@ -3,13 +3,14 @@
 import type { Plane } from '../events.ts'
 import type { FaultSpec } from './fault.ts'
 import { kindOf } from './rules.ts'
-import { planeOf } from './trigger.ts'
+import { isMessageTrigger, planeOf } from './trigger.ts'
 
 export function planesOf(specs: readonly FaultSpec[]): ReadonlySet<Plane> {
   const planes = new Set<Plane>(['client'])
   for (const spec of specs) {
-    const { when } = spec
-    if (when.request !== undefined || when.reply !== undefined) planes.add(planeOf(when))
+    for (const trigger of [spec.when, spec.from, spec.to]) {
+      if (trigger !== undefined && isMessageTrigger(trigger)) planes.add(planeOf(trigger))
+    }
     if (spec.on?.plane !== undefined) planes.add(spec.on.plane)
     const { kind, params } = kindOf(spec)
     const effect = kind.effect(params as never, spec)

@@ -7,10 +7,12 @@ import { clientCrash } from './kinds/client-crash.ts'
 import { clientPause } from './kinds/client-pause.ts'
 import { coordinatorCrash } from './kinds/coordinator-crash.ts'
 import { coordinatorMove } from './kinds/coordinator-move.ts'
+import { corrupt } from './kinds/corrupt.ts'
 import { delay } from './kinds/delay.ts'
 import { detach } from './kinds/detach.ts'
 import { disconnect } from './kinds/disconnect.ts'
 import { drop } from './kinds/drop.ts'
+import { duplicate } from './kinds/duplicate.ts'
 import { error } from './kinds/error.ts'
 import { exec } from './kinds/exec.ts'
 import { fence } from './kinds/fence.ts'
@@ -20,6 +22,7 @@ import { networkPartition } from './kinds/network-partition.ts'
 import { reassignment } from './kinds/reassignment.ts'
 import { rebalance } from './kinds/rebalance.ts'
 import { refuse } from './kinds/refuse.ts'
+import { rewrite } from './kinds/rewrite.ts'
 import { slice } from './kinds/slice.ts'
 import { stopReading } from './kinds/stop-reading.ts'
 import { throttle } from './kinds/throttle.ts'
@@ -32,10 +35,12 @@ export const faultKinds: readonly FaultKind[] = [
   clientPause,
   coordinatorCrash,
   coordinatorMove,
+  corrupt,
   delay,
   detach,
   disconnect,
   drop,
+  duplicate,
   error,
   exec,
   fence,
@@ -45,6 +50,7 @@ export const faultKinds: readonly FaultKind[] = [
   reassignment,
   rebalance,
   refuse,
+  rewrite,
   slice,
   stopReading,
   throttle,

@@ -3,11 +3,14 @@
 import type { Firing, Plane } from '../events.ts'
 import type { FaultEffect, FaultKind, FaultSpec, Side } from './fault.ts'
 import type { MessageView } from './message-view.ts'
+import { createPastFirings } from './past-firings.ts'
 import { faultKindNamed } from './registry.ts'
+import { createRuleWindow, type RuleWindow } from './rule-window.ts'
 import {
   compileChoice,
   compileLastingTest,
   compileMessageTest,
+  isMessageTrigger,
   type MessageTest,
   planeOf,
   type TopicAliases,
@@ -38,6 +41,8 @@ export interface Rule {
   /** The part of the test that asks for lasting facts only. */
   lastingTest: MessageTest | undefined
   choose: ((view: MessageView) => boolean) | undefined
+  /** Between `from` and `to`; outside of it, matches fire nothing and do not count towards a choice. */
+  window: RuleWindow
   /** While its effect lasts, a windowed fault may claim messages of its own accord. */
   claims: ((view: MessageView) => boolean) | undefined
   /** The broker that FindCoordinator names while the coordinator is said to have moved. */
@@ -92,6 +97,7 @@ export function createRuleBook(options: {
   aliases: TopicAliases
 }): RuleBook {
   const rules: Rule[] = []
+  const past = createPastFirings()
   const waiters = new Set<Waiter>()
   const claimed = new Map<Rule, ReadonlySet<string>>()
   const listeners: Array<() => void> = []
@@ -99,12 +105,13 @@ export function createRuleBook(options: {
     for (const listener of listeners) listener()
   }
 
-  function fire(rule: Rule, nowMs: number): Firing | undefined {
+  function fire(rule: Rule, nowMs: number, view?: MessageView): Firing | undefined {
     if (rule.fired >= rule.timesMax) return undefined
     rule.fired += 1
     rule.active += 1
     const firing: Firing = { number: rule.fired, firedAtMs: nowMs }
     if (rule.firings.length < firingsKeptMax) rule.firings.push(firing)
+    past.note(rule.spec.name, firing, view)
     return firing
   }
 
@@ -112,7 +119,8 @@ export function createRuleBook(options: {
     arm(spec) {
       const { kind, params } = kindOf(spec)
       const { when } = spec
-      const isMessage = when.request !== undefined || when.reply !== undefined
+      const isMessage = isMessageTrigger(when)
+      const { random, aliases } = options
       const rule: Rule = {
         spec,
         kind,
@@ -126,10 +134,11 @@ export function createRuleBook(options: {
         firings: [],
         active: 0,
         armed: true,
-        random: options.random(`effect ${spec.name}`),
-        test: isMessage ? compileMessageTest(when, options.aliases) : undefined,
-        lastingTest: isMessage ? compileLastingTest(when, options.aliases) : undefined,
-        choose: isMessage ? compileChoice(when, options.random(`fault ${spec.name}`)) : undefined,
+        random: random(`effect ${spec.name}`),
+        test: isMessage ? compileMessageTest(when, aliases, past) : undefined,
+        lastingTest: isMessage ? compileLastingTest(when, aliases, past) : undefined,
+        choose: isMessage ? compileChoice(when, random(`fault ${spec.name}`)) : undefined,
+        window: createRuleWindow(spec, { aliases, past, random }),
         claims: undefined,
         seatTold: undefined,
       }
@@ -155,13 +164,14 @@ export function createRuleBook(options: {
         if (rule.claims?.(view)) return { rule, why: 'claimed' }
         if (rule.test === undefined || rule.choose === undefined || !rule.test(view)) continue
         rule.matched += 1
-        if (!rule.choose(view)) continue
-        const firing = fire(rule, nowMs)
+        if (!rule.window.admits(view) || !rule.choose(view)) continue
+        const firing = fire(rule, nowMs, view)
         if (firing !== undefined) return { rule, why: 'fired', firing }
       }
       return undefined
     },
     notice(view) {
+      for (const rule of rules) rule.window.notice(view)
       for (const waiter of waiters) {
         if (!waiter.test(view)) continue
         waiters.delete(waiter)
@@ -173,8 +183,8 @@ export function createRuleBook(options: {
       const { aliases } = options
       const waiter: Waiter = {
         trigger,
-        test: compileMessageTest(trigger, aliases),
-        lastingTest: compileLastingTest(trigger, aliases),
+        test: compileMessageTest(trigger, aliases, past),
+        lastingTest: compileLastingTest(trigger, aliases, past),
         found,
       }
       waiters.add(waiter)
@@ -186,6 +196,7 @@ export function createRuleBook(options: {
     couldMatch(view) {
       for (const rule of rules) {
         if (rule.claims !== undefined || rule.lastingTest?.(view) === true) return true
+        if (rule.window.couldTurn(view)) return true
       }
       for (const waiter of waiters) if (waiter.lastingTest(view)) return true
       return false
@@ -194,7 +205,10 @@ export function createRuleBook(options: {
       const fits = (trigger: MessageTrigger): boolean =>
         (side === 'request' ? trigger.request : trigger.reply) === apiName &&
         planeOf(trigger) === plane
-      for (const rule of rules) if (fits(rule.spec.when)) return true
+      for (const { spec } of rules) {
+        const { when, from, to } = spec
+        if ([when, from, to].some((trigger) => trigger !== undefined && fits(trigger))) return true
+      }
       for (const waiter of waiters) if (fits(waiter.trigger)) return true
       if (side === 'request') {
         for (const apis of claimed.values()) if (apis.has(apiName)) return true

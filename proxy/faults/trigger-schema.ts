@@ -1,6 +1,7 @@
 // The shape of `when`: what starts a fault. One flat object, so that a wrong key gets one clear message;
 // which keys go together is checked by `triggerProblems`.
 import Type from 'typebox'
+import { recordCarriers } from '../protocol/records-in.ts'
 import { ApiName, Duration, ErrorName, Percentage } from './vocabulary.ts'
 
 const Glob = Type.String({ minLength: 1 })
@@ -15,7 +16,8 @@ const messageFilters = {
   client: Type.Optional(Glob),
   instance: Type.Optional(
     Type.Union([Type.Integer({ minimum: 0 }), Glob], {
-      description: 'Index or name of an instance that the run started',
+      description:
+        'Index or name of an instance that the run started, or `same-as FAULT`: the one that this fault hit',
     }),
   ),
   broker: Type.Optional(Type.Integer({ minimum: 0 })),
@@ -25,6 +27,10 @@ const messageFilters = {
   group: Type.Optional(Glob),
   topic: Type.Optional(Glob),
   partition: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** A record's id; whole messages are opened for it, so narrow by topic too where that is possible. */
+  id: Type.Optional(Glob),
+  /** The same request again that this fault fired on. */
+  'retry-of': Type.Optional(Type.String({ minLength: 1, title: 'fault' })),
   'producer-id': Type.Optional(Type.Integer({ minimum: 0 })),
   committed: Type.Optional(Type.Boolean()),
   version: Type.Optional(Type.Integer({ minimum: 0 })),
@@ -68,6 +74,11 @@ export interface FieldProblem {
 
 const starters = ['request', 'reply', 'at', 'fault', 'manual'] as const
 const narrowing = Object.keys(messageFilters).filter((key) => key !== 'request' && key !== 'reply')
+/** A reply is also narrowed by its request. */
+const idCarriers: Record<'request' | 'reply', readonly string[]> = {
+  request: recordCarriers.request,
+  reply: [...recordCarriers.request, ...recordCarriers.reply],
+}
 const counting = ['nth', 'first', 'probability', 'per'] as const
 
 /** Says which keys of a trigger do not go together. `knowsApi` and `knowsError` answer by name. */
@@ -113,6 +124,15 @@ export function triggerProblems(
       })
     }
   }
+  if (trigger.id !== undefined && isMessage && api !== undefined) {
+    const carries = idCarriers[starter]
+    if (!carries.includes(api)) {
+      problems.push({
+        path: ['id'],
+        message: `is looked for in records, which ${starter === 'request' ? 'requests' : 'replies'} of ${api} do not carry: use ${carries.map((name) => `\`${starter}: ${name}\``).join(' or ')}`,
+      })
+    }
+  }
   if (trigger.error !== undefined) {
     if (starter === 'request') {
       problems.push({
@@ -146,4 +166,23 @@ export function triggerProblems(
     })
   }
   return problems
+}
+
+/** Ends of a window come by themselves: nobody opens one by hand, or again and again. */
+export function edgeProblems(trigger: Trigger): FieldProblem[] {
+  const byClock = typeof trigger.every === 'string'
+  if (trigger.manual === undefined && !byClock) return []
+  const key = byClock ? 'every' : 'manual'
+  return [
+    { path: [key], message: 'cannot be the end of a window: give request, reply, at or fault' },
+  ]
+}
+
+const sameAs = 'same-as '
+
+/** The fault whose instance a trigger means, if it is named in that way. */
+export function instanceOfFault(instance: number | string | undefined): string | undefined {
+  return typeof instance === 'string' && instance.startsWith(sameAs)
+    ? instance.slice(sameAs.length).trim()
+    : undefined
 }

@@ -2,7 +2,8 @@
 // order give the same answers, whatever the clock says.
 import type { Plane } from '../events.ts'
 import type { MessageView, SubjectTransaction } from './message-view.ts'
-import type { MessageTrigger, Trigger } from './trigger-schema.ts'
+import type { PastFirings } from './past-firings.ts'
+import { instanceOfFault, type MessageTrigger, type Trigger } from './trigger-schema.ts'
 import { globMatcher, share } from './vocabulary.ts'
 
 /** Real names behind the roles of a plan, e.g. `output` -> `payments`. */
@@ -67,7 +68,25 @@ function onlyAsksForResult(trigger: MessageTrigger): boolean {
   )
 }
 
-export function compileMessageTest(trigger: MessageTrigger, aliases: TopicAliases): MessageTest {
+export function isMessageTrigger(trigger: Trigger): boolean {
+  return trigger.request !== undefined || trigger.reply !== undefined
+}
+
+/** The test on a topic-partition that a trigger narrows to. */
+export function placeTest(
+  { topic, partition }: Pick<MessageTrigger, 'topic' | 'partition'>,
+  aliases: TopicAliases,
+): (place: { topic: string; partition: number }) => boolean {
+  const matches = topic === undefined ? () => true : globMatcher(aliases[topic] ?? topic)
+  return (place) =>
+    matches(place.topic) && (partition === undefined || place.partition === partition)
+}
+
+export function compileMessageTest(
+  trigger: MessageTrigger,
+  aliases: TopicAliases,
+  past: PastFirings,
+): MessageTest {
   const side = trigger.request !== undefined ? 'request' : 'reply'
   const api = trigger.request ?? trigger.reply
   const plane = planeOf(trigger)
@@ -81,7 +100,12 @@ export function compileMessageTest(trigger: MessageTrigger, aliases: TopicAliase
     const matches = globMatcher(trigger.client)
     tests.push((view) => view.clientId !== null && matches(view.clientId))
   }
-  if (trigger.instance !== undefined) {
+  const sameAs = instanceOfFault(trigger.instance)
+  if (sameAs !== undefined) {
+    tests.push(
+      ({ instance }) => instance !== undefined && past.instancesOf(sameAs).includes(instance),
+    )
+  } else if (trigger.instance !== undefined) {
     const matches = instanceTest(trigger.instance)
     tests.push((view) => matches(view.instance))
   }
@@ -100,19 +124,8 @@ export function compileMessageTest(trigger: MessageTrigger, aliases: TopicAliase
   some(trigger['transactional-id'], (view) => view.subject().transactionalIds)
   some(trigger.group, (view) => view.subject().groups)
   if (trigger.topic !== undefined || trigger.partition !== undefined) {
-    const matches =
-      trigger.topic === undefined
-        ? () => true
-        : globMatcher(aliases[trigger.topic] ?? trigger.topic)
-    const { partition } = trigger
-    tests.push((view) =>
-      view
-        .subject()
-        .topicPartitions.some(
-          (place) =>
-            matches(place.topic) && (partition === undefined || place.partition === partition),
-        ),
-    )
+    const isMeant = placeTest(trigger, aliases)
+    tests.push((view) => view.subject().topicPartitions.some(isMeant))
   }
   const producerId = trigger['producer-id']
   if (producerId !== undefined)
@@ -132,6 +145,10 @@ export function compileMessageTest(trigger: MessageTrigger, aliases: TopicAliase
       error === 'NONE' ? view.errors().length === 0 : view.errors().includes(error),
     )
   }
+  // These open what a message carries: only when everything else fits.
+  const retryOf = trigger['retry-of']
+  if (retryOf !== undefined) tests.push((view) => past.isRetryOf(retryOf, view))
+  some(trigger.id, (view) => view.recordIds())
   return (view) =>
     view.side === side &&
     view.api === api &&
@@ -143,7 +160,11 @@ export function compileMessageTest(trigger: MessageTrigger, aliases: TopicAliase
  * The test on what all messages of one client, API and place have in common; it passes wherever the whole one may.
  * Where it fails, messages of that kind need not be read for the rule.
  */
-export function compileLastingTest(trigger: MessageTrigger, aliases: TopicAliases): MessageTest {
+export function compileLastingTest(
+  trigger: MessageTrigger,
+  aliases: TopicAliases,
+  past: PastFirings,
+): MessageTest {
   const lasting: MessageTrigger = {}
   const { broker, target, source, version, partition, instance, client, topic } = trigger
   const id = trigger['transactional-id']
@@ -156,12 +177,13 @@ export function compileLastingTest(trigger: MessageTrigger, aliases: TopicAliase
   if (typeof source === 'number') lasting.source = source
   if (version !== undefined) lasting.version = version
   if (partition !== undefined) lasting.partition = partition
-  if (typeof instance === 'number' || typeof instance === 'string') lasting.instance = instance
+  // `same-as` may mean another instance tomorrow.
+  if (instance !== undefined && instanceOfFault(instance) === undefined) lasting.instance = instance
   if (typeof client === 'string') lasting.client = client
   if (typeof topic === 'string') lasting.topic = topic
   if (typeof id === 'string') lasting['transactional-id'] = id
   if (trigger.only !== undefined) lasting.only = trigger.only
-  return compileMessageTest(lasting, aliases)
+  return compileMessageTest(lasting, aliases, past)
 }
 
 /** Chooses among the matches of one rule: every one gets its ordinal from 1, counted per key. */

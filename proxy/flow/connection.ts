@@ -48,7 +48,7 @@ export interface Pass {
 
 export type RequestVerdict =
   | Pass
-  | { do: 'replace'; frame: Buffer }
+  | { do: 'replace'; frame: Buffer; effect?: Effect }
   | { do: 'answer'; frame: Buffer; effect?: Effect }
   | { do: 'wait'; gate: Gate<RequestVerdict>; effect?: Effect; discardIfClientLeaves: boolean }
   /** Swallowed; nothing is forwarded or answered any more. */
@@ -146,6 +146,8 @@ export interface Connection {
   /** True once bytes of it were thrown away, so that it cannot live on. */
   readonly torn: boolean
   cut(how: 'fin' | 'reset', cause: string): void
+  /** Dials the same broker once more, for a message that must not come on this connection. */
+  dialAnother(connected: () => void): Leg
 }
 
 export interface ConnectionSetup {
@@ -375,6 +377,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
         return 'pass'
       case 'replace':
         if (!exchange.silent) pending.push(exchange)
+        verdict.effect?.applied('request replaced')
         return verdict.frame
       case 'answer':
         queueMade(exchange, verdict.frame)
@@ -817,6 +820,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
     cut(how, cause) {
       closeBoth(how, cause)
     },
+    dialAnother: setup.dial,
   }
 
   client.listen({

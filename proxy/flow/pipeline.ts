@@ -2,11 +2,25 @@
 // verdict; on the way back the same, with addresses rewritten last. Only what somebody asked for is decoded.
 import type { Emit, Plane } from '../events.ts'
 import type { MessageSubject, MessageView } from '../faults/message-view.ts'
+import { recordIds } from '../faults/record-ids.ts'
+import { retryIdentities } from '../faults/retry-identity.ts'
 import type { Decision, RuleBook } from '../faults/rules.ts'
 import type { Message } from '../protocol/codec.ts'
-import { apiOf, decodeRequest, decodeResponse, encodeResponse, knows } from '../protocol/codec.ts'
+import {
+  apiOf,
+  decodeRequest,
+  decodeResponse,
+  encodeRequest,
+  encodeResponse,
+  knows,
+} from '../protocol/codec.ts'
 import { errorNameOf } from '../protocol/error-codes.ts'
-import { readRequestHeader, responseBodyOffset, responseFrame } from '../protocol/frame.ts'
+import {
+  readRequestHeader,
+  requestFrame,
+  responseBodyOffset,
+  responseFrame,
+} from '../protocol/frame.ts'
 import type { BatchFacts } from '../protocol/record-batch.ts'
 import { errorCodesIn } from '../protocol/synthesize.ts'
 import type { Runtime } from '../runtime.ts'
@@ -40,6 +54,7 @@ import {
   mayCarryAddresses,
   rewriteApiVersions,
 } from './route.ts'
+import type { SocketAddress } from './sockets.ts'
 import type { TopicNames } from './topic-names.ts'
 import { type FrameMode, gather, stream, tee } from './walker.ts'
 import { sourceOf, type Windows } from './windows.ts'
@@ -78,14 +93,20 @@ export interface TakenRequest {
   about: About
   view: MessageView
   request: Message
-  /** The request, kept back so far, is on its way to the broker now. */
+  /** The request's frame as the client sent it. */
+  bytes(): Buffer
+  /** The request, kept back so far or sent once more, is on its way to the broker now. */
   deliveredLate(): void
+  /** What the broker says to a request sent once more, as a frame without its size. */
+  answeredLate(answer: Buffer): void
 }
 
 export interface TakenReply extends TakenRequest {
   reply: Message
   /** The verdict that lets the answer go on, addresses rewritten. */
   goOn: ReplyVerdict
+  /** Leads brokers' addresses in a changed answer through the proxy again; others stay. */
+  readdress(answer: Message): void
 }
 
 /** Turns a rule's decision on a message into what the connection shall do. */
@@ -257,6 +278,13 @@ export function createPipeline(options: {
 
   function viewOf(observation: Observation, errors: () => readonly string[]): MessageView {
     let subject: MessageSubject | undefined
+    let ids: readonly string[] | undefined
+    let identities: readonly string[] | undefined
+    const subjectNow = (): MessageSubject => {
+      const found = subject ?? tracker.locate(observation)
+      subject = found
+      return found
+    }
     return {
       side: observation.side,
       plane: observation.plane,
@@ -271,10 +299,23 @@ export function createPipeline(options: {
         const { memberId } = observation.request
         return typeof memberId === 'string' ? memberId : undefined
       },
-      subject(): MessageSubject {
-        const found = subject ?? tracker.locate(observation)
-        subject = found
-        return found
+      subject: subjectNow,
+      recordIds() {
+        ids ??= recordIds(observation.apiKey, observation.request, observation.reply, (cause) => {
+          const message = `records of ${observation.api}: ${cause instanceof Error ? cause.message : cause}`
+          emit({
+            type: 'error',
+            code: 'cannot-decode',
+            message,
+            connection: observation.connection,
+          })
+        })
+        return ids
+      },
+      retryIdentities() {
+        const { apiKey, version, request } = observation
+        identities ??= retryIdentities(apiKey, version, request, subjectNow())
+        return identities
       },
       errors,
     }
@@ -354,6 +395,44 @@ export function createPipeline(options: {
     emitAll(tracker.observeRequest({ ...about.observation, atMs: runtime.nowMs(), late: true }))
   }
 
+  const answeredLate =
+    ({ apiKey, version }: Exchange<About>, { observation }: About) =>
+    (answer: Buffer): void => {
+      if (observation === undefined) return
+      const body = answer.subarray(responseBodyOffset(apiKey, version, answer))
+      const reply = decodeResponse(apiKey, version, body)
+      emitAll(
+        tracker.observeReply({ ...answerTo(observation, runtime.nowMs(), reply), late: true }),
+      )
+    }
+
+  /** The client's frame, made again from what was read of it. */
+  function bytesAgain(exchange: Exchange<About>, about: About, request: Message): Buffer {
+    const { apiKey, version, correlationId } = exchange
+    const header = { apiKey, apiVersion: version, correlationId, clientId: about.clientId }
+    return requestFrame(header, encodeRequest(apiKey, version, request))
+  }
+
+  /** After a fault has changed an answer: no client is led to a broker past the proxy. */
+  function readdress(c: Connection, apiKey: number, answer: Message): void {
+    const door = c.plane === 'client' ? options.doorOf(c.instance) : undefined
+    if (door === undefined) return
+    const isSame = (one: SocketAddress | undefined, other: SocketAddress): boolean =>
+      one?.host === other.host && one.port === other.port
+    const nodes = options.brokers.nodes()
+    for (const { node, address, owner } of addressesIn(apiKey, answer)) {
+      const meant =
+        // An address of ours follows its node id, in case that was changed.
+        (nodes.some((known) => isSame(door.addressOf(known), address)) ? node : undefined) ??
+        nodes.find((known) => isSame(options.brokers.address(known), address))
+      if (meant === undefined) continue
+      const ours = door.addressOf(meant)
+      if (ours === undefined) throw new Error(`the proxy has no port for broker ${meant}`)
+      owner.host = ours.host
+      owner.port = ours.port
+    }
+  }
+
   function emitAll(events: readonly Parameters<Emit>[0][]): void {
     for (const event of events) emit(event)
   }
@@ -390,7 +469,7 @@ export function createPipeline(options: {
 
   /** What the rules make of an answer. */
   function ruleOnReply(
-    message: Omit<TakenReply, 'view' | 'deliveredLate'>,
+    message: Pick<TakenReply, 'connection' | 'exchange' | 'about' | 'request' | 'reply' | 'goOn'>,
     answered: Observation,
   ): ReplyVerdict {
     const { exchange, about, reply, goOn } = message
@@ -399,7 +478,14 @@ export function createPipeline(options: {
       errors ??= errorsIn(exchange.apiKey, exchange.version, reply)
       return errors
     })
-    const taken: TakenReply = { ...message, view, deliveredLate: deliveredLate(about) }
+    const taken: TakenReply = {
+      ...message,
+      view,
+      bytes: () => bytesAgain(exchange, about, message.request),
+      deliveredLate: deliveredLate(about),
+      answeredLate: answeredLate(exchange, about),
+      readdress: (answer) => readdress(message.connection, exchange.apiKey, answer),
+    }
     // An answer that a fault has taken with its request is no other fault's to count.
     const isFree = about.replyPlan === undefined && !about.late
     const decision = isFree ? rules.decide(view, answered.atMs) : undefined
@@ -575,7 +661,9 @@ export function createPipeline(options: {
               about,
               view,
               request,
+              bytes: () => frame,
               deliveredLate: deliveredLate(about),
+              answeredLate: answeredLate(exchange, about),
             })
       if (decision !== undefined && about.mode !== stream) exchange.replyMode = gather
       rules.notice(view)

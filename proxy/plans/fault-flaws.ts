@@ -4,7 +4,13 @@ import type { Capability, FaultEffect, FaultKind, FaultSpec } from '../faults/fa
 import { faultNamedBy } from '../faults/instances.ts'
 import { faultKindNamed } from '../faults/registry.ts'
 import type { BrokerSelector } from '../faults/selectors.ts'
-import { type Trigger, triggerProblems } from '../faults/trigger-schema.ts'
+import {
+  edgeProblems,
+  type FieldProblem,
+  instanceOfFault,
+  type Trigger,
+  triggerProblems,
+} from '../faults/trigger-schema.ts'
 import { brokersDefault, entryName, instancesDefault, namedFault, topicsOf } from './plan.ts'
 import type { PlanDocument } from './plan-schema.ts'
 import type { Flaw, PlanPath } from './problem.ts'
@@ -53,7 +59,8 @@ export function faultFlaws(
     ...repeatedNames(names),
     ...circles(sound),
     ...sound.flatMap(({ fault, index }) => [
-      ...triggerFlaws(fault, index, around),
+      ...triggerFlaws(fault.when, ['faults', index, 'when'], around),
+      ...windowFlaws(fault, index, around),
       ...kindFlaws(fault, index, around),
       ...scopeFlaws(fault, index, around),
     ]),
@@ -98,41 +105,82 @@ function repeatedNames(names: readonly string[]): Flaw[] {
   })
 }
 
+/** Other faults that a trigger needs to have fired, by the key that names them. */
+function faultsNamed(trigger: Trigger): Record<string, string | undefined> {
+  return {
+    fault: trigger.fault,
+    'retry-of': trigger['retry-of'],
+    instance: instanceOfFault(trigger.instance),
+  }
+}
+
 /** A fault that waits for itself, over however many others, would never start. */
 function circles(faults: readonly { fault: FaultSpec; index: number }[]): Flaw[] {
-  const waitsFor = new Map(faults.map(({ fault }) => [fault.name, fault.when.fault]))
+  const waitsFor = new Map(faults.map(({ fault }) => [fault.name, waysOf(fault)]))
+
+  /** The names from a fault to the one that everything began with, if it leads there. */
+  function wayBack(from: string, home: string, seen: Set<string>): string[] | undefined {
+    for (const { to } of waitsFor.get(from) ?? []) {
+      if (to === home) return [to]
+      if (seen.has(to)) continue
+      seen.add(to)
+      const way = wayBack(to, home, seen)
+      if (way !== undefined) return [to, ...way]
+    }
+    return undefined
+  }
+
   return faults.flatMap(({ fault: { name }, index }) => {
-    const way = [name]
-    for (let next = waitsFor.get(name); next !== undefined; next = waitsFor.get(next)) {
-      way.push(next)
-      if (next === name) {
-        const message = `waits for itself: ${way.join(' waits for ')}`
-        return [{ path: ['faults', index, 'when', 'fault'], at: 'value' as const, message }]
-      }
-      if (way.length > faults.length) break
+    for (const { to, path } of waitsFor.get(name) ?? []) {
+      const way = to === name ? [] : wayBack(to, name, new Set([to]))
+      if (way === undefined) continue
+      const names = [name, to, ...way]
+      const message = `waits for itself: ${names.join(' waits for ')}`
+      return [{ path: ['faults', index, ...path], at: 'value' as const, message }]
     }
     return []
   })
 }
 
-function triggerFlaws({ when }: FaultSpec, index: number, around: Around): Flaw[] {
-  const path = ['faults', index, 'when']
+/** Which faults must have fired before this one can, and where it says so. Its window may end with itself. */
+function waysOf({ when, from }: FaultSpec): { to: string; path: string[] }[] {
+  return Object.entries({ when, from }).flatMap(([end, trigger]) =>
+    Object.entries(trigger === undefined ? {} : faultsNamed(trigger)).flatMap(([key, to]) =>
+      to === undefined ? [] : [{ to, path: [end, key] }],
+    ),
+  )
+}
+
+/** The ends of a rule's window are triggers as well. */
+function windowFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
+  return (['from', 'to'] as const).flatMap((key) => {
+    const trigger = fault[key]
+    if (trigger === undefined) return []
+    const path = ['faults', index, key]
+    const flaws = triggerFlaws(trigger, path, around)
+    return [...flaws, ...edgeProblems(trigger).map((problem) => asFlaw(problem, path))]
+  })
+}
+
+function asFlaw({ path, message }: FieldProblem, place: PlanPath): Flaw {
+  return {
+    path: [...place, ...path],
+    at: 'key',
+    message: path.length === 0 ? message : `\`${path.join('.')}\` ${message}`,
+  }
+}
+
+function triggerFlaws(when: Trigger, path: PlanPath, around: Around): Flaw[] {
   // Whether APIs and error codes exist has been seen to by the schema, which lists them.
   const known = () => true
-  const flaws: Flaw[] = triggerProblems(when, known, known).map((problem) => ({
-    path: [...path, ...problem.path],
-    at: 'key',
-    message:
-      problem.path.length === 0
-        ? problem.message
-        : `\`${problem.path.join('.')}\` ${problem.message}`,
-  }))
-  if (when.fault !== undefined && !around.names.includes(when.fault)) {
+  const flaws: Flaw[] = triggerProblems(when, known, known).map((one) => asFlaw(one, path))
+  for (const [key, named] of Object.entries(faultsNamed(when))) {
+    if (named === undefined || around.names.includes(named)) continue
     flaws.push({
-      path: [...path, 'fault'],
+      path: [...path, key],
       at: 'value',
-      message: `no fault is called "${when.fault}"`,
-      given: when.fault,
+      message: `no fault is called "${named}"`,
+      given: named,
       allowed: around.names,
     })
   }
@@ -192,8 +240,10 @@ function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
   const params = given as never
   const flaws: Flaw[] = (kind.problems?.(params, fault) ?? []).map((problem) => ({
     path: [...path, ...problem.path],
-    at: problem.path.length === 0 ? 'key' : 'value',
+    at: problem.at ?? (problem.path.length === 0 ? 'key' : 'value'),
     message: `\`${[name, ...problem.path].join('.')}\` ${problem.message}`,
+    ...(problem.given === undefined ? {} : { given: problem.given }),
+    ...(problem.allowed === undefined ? {} : { allowed: problem.allowed }),
   }))
   const can = [...brokerCapabilities[around.cluster], ...clientCapabilities[around.clients]]
   for (const need of (kind.needs?.(params) ?? []).filter((one) => !can.includes(one))) {

@@ -21,11 +21,6 @@ const notYet: readonly NotYet[] = [
   { path: ['workload', 'attach'], instead: 'use `command:` to start the application from here' },
 ]
 
-/** Fault kinds and keys of triggers that the language knows and this release does not. */
-export const kindsToCome = ['corrupt', 'duplicate', 'rewrite'] as const
-export const triggerKeysToCome = ['id', 'retry-of'] as const
-export const faultKeysToCome = ['from', 'to'] as const
-
 export function notYetFlaws(data: unknown): Flaw[] {
   return notYet.flatMap(({ path, value, instead }) =>
     placesOf(data, path)
@@ -60,20 +55,4 @@ function placesOf(
   return entries
     .filter(([key]) => step === '*' || key === step)
     .flatMap(([key, value]) => placesOf(value, rest, [...path, key]))
-}
-
-/** Says of an unknown word that it is known and will come, where that is so. */
-export function withNotYet(flaw: Flaw): Flaw {
-  const { given, path, at } = flaw
-  if (given === undefined || path[0] !== 'faults') return flaw
-  const toCome: readonly string[] =
-    path[2] === 'inject' && path.length === 4
-      ? kindsToCome
-      : path[2] === 'when'
-        ? triggerKeysToCome
-        : path.length === 3
-          ? faultKeysToCome
-          : []
-  if (!toCome.includes(given)) return flaw
-  return { path, at, message: `\`${given}\` is not in this release yet` }
 }

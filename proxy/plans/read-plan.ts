@@ -2,7 +2,7 @@
 // interface and the tests all come through here.
 import { faultFlaws, surroundingsAlone, surroundingsOfRun } from './fault-flaws.ts'
 import { type KafkaNames, kafkaNames, withKafkaNames } from './kafka-names.ts'
-import { notYetFlaws, withNotYet } from './not-yet.ts'
+import { notYetFlaws } from './not-yet.ts'
 import { resolveOverride } from './overrides.ts'
 import { type Plan, type ProxyPlan, planOf, proxyPlanOf } from './plan.ts'
 import { planFlaws } from './plan-flaws.ts'
@@ -146,7 +146,7 @@ function flagProblem(text: string, message: string): PlanProblem {
 }
 
 function flawsOf(data: unknown, schema: Record<string, unknown>, alone: boolean): Flaw[] {
-  const byShape = schemaFlaws(schema, data).map(withNotYet)
+  const byShape = schemaFlaws(schema, data)
   const topLevelSound = byShape.every(({ path }) => path[0] === 'faults' && path.length > 1)
   // The other checks trust the shape; a wrong fault does not keep us from looking at the others.
   if (!topLevelSound) return byShape

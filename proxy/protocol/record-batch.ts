@@ -165,6 +165,11 @@ export function restoreCrc(batchBytes: Buffer): void {
   batchBytes.writeUInt32BE(crc32c(batchBytes.subarray(at.attributes)), at.crc)
 }
 
+/** Writes the length into the bytes of one whole batch, after they have become more or fewer. */
+export function setBatchLength(batchBytes: Buffer): void {
+  batchBytes.writeInt32BE(batchBytes.length - uncountedBytes, at.batchLength)
+}
+
 // Records: zigzag varints, unlike the protocol's own.
 
 interface RecordCursor {
@@ -299,7 +304,7 @@ export function writeBatch(batch: BatchToWrite): Buffer {
     (batch.transactional === true ? transactionalBit : 0) |
     (batch.control === true ? controlBit : 0)
   whole.writeBigInt64BE(BigInt(batch.baseOffset ?? 0), 0)
-  whole.writeInt32BE(whole.length - uncountedBytes, at.batchLength)
+  setBatchLength(whole)
   whole.writeInt32BE(batch.partitionLeaderEpoch ?? -1, at.partitionLeaderEpoch)
   whole.writeInt8(2, at.magic)
   whole.writeInt16BE(attributes, at.attributes)

@@ -3,7 +3,8 @@
 import { emptyBytes, ProtocolError } from './bytes.ts'
 import { type FieldValue, type Message, perMessage } from './codec.ts'
 import { errorCodeNamed } from './error-codes.ts'
-import type { FieldLayout, StructLayout, TypeLayout } from './layout.ts'
+import { fieldValue } from './given-value.ts'
+import type { FieldLayout, StructLayout } from './layout.ts'
 import { hasErrorField, isErrorField, mirroredResponse, responseLayout } from './mirror.ts'
 import { roleOf, subjectOf } from './subjects.ts'
 import { structIn, walk, walkPlan } from './walk.ts'
@@ -65,7 +66,7 @@ export function plainAnswer(
   apiKey: number,
   version: number,
   request: Message,
-  overrides: Message,
+  overrides: Readonly<Record<string, unknown>>,
 ): Message {
   const layout = responseLayout(apiKey, version)
   const response = mirroredResponse(apiKey, version, request)
@@ -83,7 +84,7 @@ export function plainAnswer(
     if (field?.present !== true) {
       throw new ProtocolError(`version ${version} of this answer has no field ${name}`, 0)
     }
-    response[name] = givenValue(field.type, value, name)
+    response[name] = fieldValue(field, value, name)
   }
   return response
 }
@@ -95,31 +96,6 @@ const heartbeatIntervalMs = 5_000
 function echoesRequest(field: FieldLayout, echoed: FieldValue): boolean {
   if (field.type.kind !== 'primitive' || isErrorField(field)) return false
   return (echoed !== null || field.nullable) && typeof echoed !== 'object'
-}
-
-/** A value from a plan in the form that the encoder wants. */
-function givenValue(type: TypeLayout, value: FieldValue, path: string): FieldValue {
-  if (value === null) return null
-  switch (type.kind) {
-    case 'primitive': {
-      const isBytes = type.primitive === 'bytes' || type.primitive === 'records'
-      return isBytes && typeof value === 'string' ? Buffer.from(value, 'base64') : value
-    }
-    case 'array':
-      if (!Array.isArray(value)) throw new ProtocolError(`${path} must be a list`, 0)
-      return value.map((element, index) => givenValue(type.element, element, `${path}[${index}]`))
-    case 'struct': {
-      if (typeof value !== 'object' || Array.isArray(value) || Buffer.isBuffer(value)) {
-        throw new ProtocolError(`${path} must have fields`, 0)
-      }
-      const entries = Object.entries(value).map(([name, inner]) => {
-        const field = type.struct.fields.find((candidate) => candidate.name === name)
-        if (field === undefined) throw new ProtocolError(`there is no field ${path}.${name}`, 0)
-        return [name, givenValue(field.type, inner, `${path}.${name}`)]
-      })
-      return Object.fromEntries(entries)
-    }
-  }
 }
 
 // Where errors go

@@ -72,6 +72,8 @@ function viewOf(line: string): MessageView {
       transaction: seen.transaction,
       phase: seen.phase,
     }),
+    recordIds: () => [],
+    retryIdentities: () => [],
     errors: () => seen.errors ?? [],
   }
 }
@@ -129,6 +131,8 @@ function firings(seed: number, clock: () => number): string[] {
     runtime,
     rules,
     placeNames: (place) => [place],
+    aliases: {},
+    topicName: () => undefined,
     failed(_report, cause) {
       throw cause
     },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Firing } from '../../../proxy/events.ts'
 import type { FaultSpec } from '../../../proxy/faults/fault.ts'
 import type { MessageView, SubjectTransaction } from '../../../proxy/faults/message-view.ts'
 import { createRuleBook } from '../../../proxy/faults/rules.ts'
@@ -21,6 +22,9 @@ interface Given {
   /** Further transactions in the same message. */
   others?: SubjectTransaction[]
   errors?: string[]
+  ids?: string[]
+  /** What it shares with other tries of the same request. */
+  identity?: string
 }
 
 function message(given: Given = {}): MessageView {
@@ -60,18 +64,45 @@ function message(given: Given = {}): MessageView {
       transaction: given.transaction,
       phase: given.phase,
     }),
+    recordIds: () => given.ids ?? [],
+    retryIdentities: () => [given.identity ?? 'none'],
     errors: () => given.errors ?? [],
   }
 }
 
-function book(...faults: Array<{ name: string; when: Trigger; times?: FaultSpec['times'] }>) {
+/** As the engine writes it to the firing. */
+function exchangeOf(instance: string): NonNullable<Firing['exchange']> {
+  return {
+    connection: 1,
+    plane: 'client',
+    node: 1,
+    instance,
+    clientId: null,
+    api: 'EndTxn',
+    version: 4,
+    correlationId: 1,
+  }
+}
+
+function book(
+  ...faults: Array<
+    { name: string; when: Trigger } & Partial<Pick<FaultSpec, 'times' | 'from' | 'to'>>
+  >
+) {
   const rules = createRuleBook({
     random: (stream) => randomStream(7, stream),
     aliases: { output: 'payments' },
   })
   for (const fault of faults) rules.arm({ inject: { drop: 'request' }, ...fault } as FaultSpec)
-  const shown = (given: Given = {}): string | undefined =>
-    rules.decide(message(given), 0)?.rule.spec.name
+  const shown = (given: Given = {}): string | undefined => {
+    const view = message(given)
+    const decision = rules.decide(view, 0)
+    if (decision?.why === 'fired' && given.instance !== undefined) {
+      decision.firing.exchange = exchangeOf(given.instance)
+    }
+    rules.notice(view)
+    return decision?.rule.spec.name
+  }
   const counts = () => rules.rules().map(({ matched, fired }) => [matched, fired])
   return { rules, shown, counts }
 }
@@ -157,6 +188,11 @@ describe('a rule', () => {
       },
     ],
     [
+      { request: 'Produce', id: 'in-1?' },
+      { api: 'Produce', ids: ['in-2', 'in-12'] },
+      { api: 'Produce' },
+    ],
+    [
       { reply: 'EndTxn', error: 'NONE' },
       { side: 'reply' },
       { side: 'reply', errors: ['INVALID_TXN_STATE'] },
@@ -234,5 +270,98 @@ describe('a rule', () => {
     produced(2)
     expect(told).toBe(1)
     expect(rules.wants('reply', 'client', 'Produce')).toBe(false)
+  })
+
+  it('finds the same request again, after the fault that it was and not before', () => {
+    const { shown } = book(
+      { name: 'a', when: { request: 'EndTxn', nth: 2 } },
+      { name: 'b', when: { request: 'EndTxn', 'retry-of': 'a' } },
+    )
+    const shows = (identity: string) => shown({ identity })
+    expect(['x', 'y', 'x', 'z', 'y'].map(shows)).toEqual([
+      undefined,
+      'a',
+      undefined,
+      undefined,
+      'b',
+    ])
+  })
+
+  it('follows the instance that another fault has hit', () => {
+    const { shown } = book(
+      { name: 'a', when: { request: 'EndTxn', nth: 2 } },
+      { name: 'b', when: { request: 'EndTxn', instance: 'same-as a' }, times: 'unlimited' },
+    )
+    const shows = (instance: string) => shown({ instance })
+    expect(['x', 'y', 'x', 'y', 'y'].map(shows)).toEqual([undefined, 'a', undefined, 'b', 'b'])
+  })
+})
+
+describe('the window of a rule', () => {
+  const produced = { api: 'Produce' }
+  const committed = { api: 'EndTxn', committed: true }
+  const aborted = { api: 'EndTxn', committed: false }
+
+  it('opens behind one message and closes before another, again and again', () => {
+    const { shown, counts } = book({
+      name: 'a',
+      when: { request: 'Produce' },
+      from: { request: 'EndTxn', committed: true },
+      to: { request: 'EndTxn', committed: false },
+      times: 'unlimited',
+    })
+    const traffic = [
+      produced,
+      committed,
+      produced,
+      produced,
+      aborted,
+      produced,
+      committed,
+      produced,
+    ]
+    expect(traffic.map((one) => shown(one) ?? '.').join('')).toBe('..aa...a')
+    // Outside of it a match is a match, and fires nothing.
+    expect(counts()).toEqual([[5, 3]])
+  })
+
+  it('holds neither the message that opens it nor the one that closes it', () => {
+    const { shown } = book({
+      name: 'a',
+      when: { request: 'EndTxn' },
+      from: { request: 'EndTxn', nth: 2 },
+      to: { request: 'EndTxn', nth: 4 },
+      times: 'unlimited',
+    })
+    expect([1, 2, 3, 4, 5].map(() => shown() ?? '.').join('')).toBe('..a..')
+  })
+
+  it('counts from its opening', () => {
+    const { shown } = book({
+      name: 'a',
+      when: { request: 'Produce', nth: 2 },
+      from: { request: 'EndTxn' },
+    })
+    const traffic = [produced, produced, committed, produced, produced, produced]
+    expect(traffic.map((one) => shown(one) ?? '.').join('')).toBe('....a.')
+  })
+
+  it('is open at first without `from`, and once it has opened for good without `to`', () => {
+    const until = book({
+      name: 'a',
+      when: { request: 'Produce' },
+      to: { request: 'EndTxn' },
+      times: 'unlimited',
+    })
+    const traffic = [produced, committed, produced]
+    expect(traffic.map((one) => until.shown(one) ?? '.').join('')).toBe('a..')
+    const since = book({
+      name: 'a',
+      when: { request: 'Produce' },
+      from: { request: 'EndTxn' },
+      times: 'unlimited',
+    })
+    expect(traffic.map((one) => since.shown(one) ?? '.').join('')).toBe('..a')
+    expect(since.rules.wants('request', 'client', 'EndTxn')).toBe(true)
   })
 })

@@ -421,9 +421,64 @@ load: { records: many }
       'waits for itself: a waits for a',
     ],
     [
-      'a key that is still to come',
+      'the retry of a fault that is not there',
       '{ when: { request: Produce, retry-of: a }, inject: { drop: request } }',
-      '`retry-of` is not in this release yet',
+      'no fault is called "a"',
+    ],
+    [
+      'the instance of a fault that is not there',
+      '{ name: b, when: { request: Produce, instance: same-as a }, inject: { drop: request } }',
+      'no fault is called "a"',
+    ],
+    [
+      'a fault that waits for its own retry',
+      '{ name: a, when: { request: Produce, retry-of: a }, inject: { drop: request } }',
+      'waits for itself: a waits for a',
+    ],
+    [
+      'a window that opens by hand',
+      '{ when: { request: Produce }, from: { manual: true }, inject: { drop: request } }',
+      '`manual` cannot be the end of a window: give request, reply, at or fault',
+    ],
+    [
+      'a window that ends with no fault',
+      '{ name: a, when: { request: Produce }, to: { fault: b, is: healed }, inject: { drop: request } }',
+      'no fault is called "b"',
+    ],
+    [
+      'an id where no records are',
+      '{ when: { request: EndTxn, id: in-1 }, inject: { drop: request } }',
+      '`id` is looked for in records, which requests of EndTxn do not carry: use `request: Produce`',
+    ],
+    [
+      'damage where no records are',
+      '{ when: { reply: Produce }, inject: { corrupt: { crc: broken } } }',
+      '`corrupt` has nothing to damage: records are in `reply: Fetch` and `reply: ShareFetch`, or `request: Produce`',
+    ],
+    [
+      'a field that the message does not have',
+      '{ when: { reply: Metadata }, inject: { rewrite: { brokers.*.prot: 1 } } }',
+      '`rewrite.brokers.*.prot` unknown field "prot" of Metadata replies within `brokers.*`',
+    ],
+    [
+      'a list that is not said to be one',
+      '{ when: { reply: Metadata }, inject: { rewrite: { brokers.port: 1 } } }',
+      '`rewrite.brokers.port` `brokers` is a list: say `brokers.*` for all of it, or `brokers.0` for its first',
+    ],
+    [
+      'a value of another type',
+      '{ when: { reply: Metadata }, inject: { rewrite: { throttleTimeMs: soon } } }',
+      '`rewrite.throttleTimeMs` throttleTimeMs must be a whole number (int32), not "soon"',
+    ],
+    [
+      'a field of another version',
+      '{ when: { reply: EndTxn, version: 4 }, inject: { rewrite: { producerEpoch: 1 } } }',
+      '`rewrite.producerEpoch` unknown field "producerEpoch" of EndTxn replies',
+    ],
+    [
+      'acks that become none',
+      '{ when: { request: Produce }, inject: { rewrite: { acks: 0 } } }',
+      '`rewrite.acks` cannot become 0: nobody would answer the client that asked for an answer',
     ],
     [
       'a fence of nobody',
