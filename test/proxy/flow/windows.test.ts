@@ -33,6 +33,9 @@ function connectionTo(node: number) {
       asked.toClient = toClient
     },
     cut: () => undefined,
+    dialAnother() {
+      throw new Error('nothing is dialled here')
+    },
   }
   return { connection, asked }
 }
