@@ -4,6 +4,8 @@ import type { Contract, PlannedFault, RunLine } from '../validators/history-line
 import type { Cluster } from './clusters/cluster.ts'
 
 export const groupDefault = 'gauntlet'
+/** What a history calls the file that a plan's application writes to. */
+export const sinkName = 'sink'
 
 function contractOf(contract: Plan['contracts'][string] | undefined): Contract {
   if (contract === undefined) return 'one-per-input'
@@ -39,11 +41,23 @@ export function runLine(
       features: cluster.features,
     },
     inputs: [{ topic: topics.input.name, partitions: topics.input.partitions }],
-    outputs: topics.outputs.map(({ name, partitions }) => ({
-      topic: name,
-      partitions,
-      contract: contractOf(plan.contracts[name]),
-    })),
+    outputs: [
+      ...(plan.outputsJudged ? topics.outputs : []).map(({ name, partitions }) => ({
+        topic: name,
+        partitions,
+        contract: contractOf(plan.contracts[name]),
+      })),
+      ...(plan.sink === undefined
+        ? []
+        : [
+            {
+              topic: sinkName,
+              partitions: 1,
+              contract: contractOf(plan.sink.contract),
+              sink: 'file' as const,
+            },
+          ]),
+    ],
     group: groupDefault,
     id: workload.kind === 'command' ? workload.id : 'header:gauntlet-id',
     inputId: 'header:gauntlet-id',

@@ -1,5 +1,6 @@
 // One run, from plan to verdict: cluster and proxy up, topics, faults armed, instances, load; hurt, heal,
 // drain, audit, judge; and everything down again, however it ends.
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperatorError } from '../proxy/errors.ts'
@@ -18,7 +19,7 @@ import { historyName, judgeHistory, writeResult } from './judge-history.ts'
 import { transactionLine } from './reports/transaction-line.ts'
 import { instanceNames, startApplication } from './run-application.ts'
 import type { Report, Result, RunOptions } from './run-events.ts'
-import { groupDefault, runLine } from './run-line.ts'
+import { groupDefault, runLine, sinkName } from './run-line.ts'
 import { raiseStage, type Stage, type StageParts } from './run-stage.ts'
 import { type RunWatch, watchRun } from './run-watch.ts'
 import { disagreements } from './tracker-agreement.ts'
@@ -265,6 +266,16 @@ async function clearFolder(folder: string): Promise<void> {
   }
 }
 
+/** What an earlier run has left in a sink would be counted, and it is not ours to take away. */
+function refuseFilledSink({ sink }: Plan): void {
+  if (sink === undefined || !existsSync(sink.path) || statSync(sink.path).size === 0) return
+  throw new OperatorError(
+    'cannot-do-here',
+    `the sink ${sink.path} is not empty`,
+    'Take the file away, or name another one: what is in it would be counted.',
+  )
+}
+
 /**
  * Runs a plan to its verdict, on a cluster of its own or on the stage that it is given. Rejects only when there
  * can be none: wrong plan, no cluster, interrupted.
@@ -279,6 +290,7 @@ export async function runPlan(
   const runtime = systemRuntime(plan.seed)
   const { outDir } = options
   const load = await loadWithFiles(plan.load, plan.file)
+  refuseFilledSink(plan)
   await clearFolder(outDir)
   await reapLeftovers()
   report({ type: 'run', plan: plan.name, asks: plan.asks, seed: plan.seed, outDir })
@@ -418,6 +430,7 @@ export async function runPlan(
         bootstrap,
         inputTopics: [topics.input.name],
         outputTopics,
+        ...(plan.sink === undefined ? {} : { sinks: [{ name: sinkName, ...plan.sink }] }),
         group: groupDefault,
         idSelector: id,
         ...(plan.expect.invariant === undefined

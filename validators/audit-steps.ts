@@ -8,6 +8,7 @@ import {
   type PartitionPlace,
 } from './readers/cluster-client.ts'
 import { committedOffsets, waitUntilDrained } from './readers/drain.ts'
+import { type FileSink, readFileSink } from './readers/file-sink.ts'
 import { startConsumerReader } from './readers/kafka-consumer.ts'
 import { type LogLine, logBounds, readLog } from './readers/kafka-log.ts'
 import { idSelector } from './selector.ts'
@@ -19,6 +20,8 @@ export interface AuditTask {
   /** Empty for an application that only produces. */
   inputTopics: string[]
   outputTopics: string[]
+  /** Files that the application writes to; read once it has stopped. */
+  sinks?: FileSink[]
   /** The application's group; without one nobody waits for committed offsets. */
   group?: string
   /** Where outputs keep their id, e.g. `header:gauntlet-id`. */
@@ -200,14 +203,22 @@ export async function runAudit(
       runtime,
     })
     await second.done
+    let sinkRecords = 0
+    for (const sink of task.sinks ?? []) {
+      try {
+        sinkRecords += await readFileSink({ sink, nowMs: () => runtime.nowMs(), emit })
+      } catch (cause) {
+        await fail('log', `sink ${sink.path}`, cause)
+      }
+    }
 
     return {
       drained: drain.drained,
       waitedMs: drain.waitedMs,
       left: drain.left,
       inputRecords,
-      committedRecords,
-      readRecords: second.records(),
+      committedRecords: committedRecords + sinkRecords,
+      readRecords: second.records() + sinkRecords,
       tookMs: runtime.nowMs() - startedAtMs,
     }
   } finally {

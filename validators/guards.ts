@@ -5,7 +5,7 @@ import { commitLatency } from './commit-latency.ts'
 import { topicPartition } from './facts/log.ts'
 import { noError } from './facts/wire.ts'
 import { counted } from './finding.ts'
-import { type History, topicWasRead } from './history.ts'
+import { type History, isSink, topicWasRead } from './history.ts'
 import { firstFiredAtMs, lastHealedAtMs } from './liveness.ts'
 import { disagreements, unaccounted } from './reconcile.ts'
 
@@ -212,8 +212,9 @@ function wasKilledForGood({ timeline }: History, instance: string): boolean {
 function allTrafficSeen(history: History): string[] {
   if (!history.run.proxied) return []
   const sentences: string[] = []
-  for (const [key, { role, batches }] of history.log.partitions) {
-    if (role !== 'output') continue
+  for (const [key, { role, topic, batches }] of history.log.partitions) {
+    // What goes to a sink never passes the proxy.
+    if (role !== 'output' || isSink(history, topic)) continue
     const unseen = batches.filter(
       (batch) => batch.producerId >= 0 && history.wire.sendsOf(batch).length === 0,
     )

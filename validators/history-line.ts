@@ -79,7 +79,8 @@ export interface RunLine {
   seed: number
   cluster: { kind: string; version: string; brokers: number; features: Record<string, number> }
   inputs: Array<{ topic: string; partitions: number }>
-  outputs: Array<{ topic: string; partitions: number; contract: Contract }>
+  /** `sink`: no topic but something else that the application writes to, called by this name. */
+  outputs: Array<{ topic: string; partitions: number; contract: Contract; sink?: 'file' }>
   group?: string
   /** Where outputs keep their id, and inputs if it differs. */
   id: string

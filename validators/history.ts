@@ -45,6 +45,11 @@ export function topicWasRead(history: History, topic: string): boolean {
   )
 }
 
+/** An output that is no topic of Kafka. */
+export function isSink(history: Pick<History, 'run'>, topic: string): boolean {
+  return history.run.outputs.some((one) => one.topic === topic && one.sink !== undefined)
+}
+
 export function outputsWereRead(history: History): boolean {
   return history.run.outputs.every(({ topic }) => topicWasRead(history, topic))
 }

@@ -4,7 +4,7 @@
 import type { LogPartition } from './facts/log.ts'
 import { emptySum } from './facts/reads.ts'
 import { counted } from './finding.ts'
-import type { History } from './history.ts'
+import { type History, isSink } from './history.ts'
 
 /** Offsets that are nothing, or two things at once. */
 export function unaccounted(history: History): string[] {
@@ -51,7 +51,10 @@ function walk({ batches, markers, damage, end }: LogPartition): {
 /** Partitions in which our own decoder and the second reader do not tell the same. */
 export function disagreements(history: History): string[] {
   const sentences: string[] = []
-  for (const [key, { role, end }] of history.log.partitions) {
+  for (const [key, { role, topic, end }] of history.log.partitions) {
+    const [one, other] = isSink(history, topic)
+      ? ['the first reading', 'the second']
+      : ['kafka-log', 'kafkajs was handed']
     // Behind an open transaction a read_committed reader sees less, and that is right.
     if (role !== 'output' || end === undefined || end.lastStable < end.highWatermark) continue
     const committed = history.reads.committed.get(key) ?? emptySum()
@@ -60,7 +63,7 @@ export function disagreements(history: History): string[] {
     sentences.push(
       committed.records === final.records
         ? `${key}: both readers count ${counted(committed.records, 'record')}, but not the same ones`
-        : `${key}: kafka-log counts ${counted(committed.records, 'committed record')}, kafkajs was handed ${final.records}`,
+        : `${key}: ${one} counts ${counted(committed.records, 'committed record')}, ${other} ${final.records}`,
     )
   }
   return sentences

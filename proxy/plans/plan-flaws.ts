@@ -8,6 +8,7 @@ export function planFlaws(document: PlanDocument): Flaw[] {
     ...topicFlaws(document),
     ...copierFlaws(document),
     ...contractFlaws(document),
+    ...sinkFlaws(document),
     ...loadFlaws(document),
     ...expectFlaws(document),
     ...clientFlaws(document),
@@ -112,6 +113,17 @@ function contractFlaws(document: PlanDocument): Flaw[] {
       given: topic,
       allowed,
     }))
+}
+
+function sinkFlaws(document: PlanDocument): Flaw[] {
+  const file = document.sink?.file
+  if (file === undefined) return []
+  const isCsv = (file.format ?? (file.path.endsWith('.csv') ? 'csv' : 'ndjson')) === 'csv'
+  if (isCsv === file.id.startsWith('column:')) return []
+  const message = isCsv
+    ? 'the id of a CSV file is `column:NAME`'
+    : '`column:NAME` is for CSV; a line of NDJSON has value, json:$.PATH or regex:EXPRESSION'
+  return [{ path: ['sink', 'file', 'id'], at: 'value', message }]
 }
 
 function loadFlaws({ load }: PlanDocument): Flaw[] {

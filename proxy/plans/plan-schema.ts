@@ -290,6 +290,33 @@ const ContractSchema = Type.Union([OneContract, Type.Record(Type.String(), OneCo
   description: 'What each output owes to the input: one for all, or one for each topic by name.',
 })
 
+const SinkSchema = Type.Object(
+  {
+    file: Type.Optional(
+      Type.Object(
+        {
+          path: Text,
+          format: Type.Optional(Type.Enum(['ndjson', 'csv'])),
+          id: Type.String({
+            pattern: '^(value|json:\\$.+|regex:.+|column:.+)$',
+            title: 'place of the id',
+            description: 'value, json:$.PATH or regex:EXPRESSION of a line; column:NAME of CSV.',
+          }),
+        },
+        { ...closed, description: 'A file of NDJSON or CSV, a row for each record.' },
+      ),
+    ),
+  },
+  {
+    ...closed,
+    minProperties: 1,
+    maxProperties: 1,
+    title: 'sink',
+    description:
+      'Where the application writes when it is no topic. Then only a topic that the plan names is an output too.',
+  },
+)
+
 const StartWhenSchema = Type.Object(
   {
     group: Type.Enum(['stable'], { description: 'The application’s group is settled.' }),
@@ -433,6 +460,7 @@ export const PlanSchema = Type.Object(
     topics: Type.Optional(TopicsSchema),
     workload: WorkloadSchema,
     load: LoadSchema,
+    sink: Type.Optional(SinkSchema),
     contract: Type.Optional(ContractSchema),
     'declared-failures': Type.Optional(Type.Enum(['may-be-missing'])),
     'start-when': Type.Optional(StartWhenSchema),

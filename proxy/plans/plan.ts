@@ -132,6 +132,10 @@ export interface Plan {
   advertise: Record<string, number>
   topics: { input: TopicPlan; outputs: TopicPlan[] }
   workload: WorkloadPlan
+  /** A file that the application writes to, and what it owes to the input. */
+  sink?: { path: string; format: 'ndjson' | 'csv'; id: string; contract: Contract }
+  /** False where the plan has a sink and names no output topic: nothing is expected in one then. */
+  outputsJudged: boolean
   load: LoadPhase[]
   /** By the output's real name. */
   contracts: Record<string, Contract>
@@ -191,6 +195,8 @@ export function planOf(document: PlanDocument, place: { file: string; text: stri
     advertise: document.advertise ?? {},
     topics,
     workload: workloadOf(document),
+    ...given('sink', sinkOf(document)),
+    outputsJudged: document.sink === undefined || document.topics?.output !== undefined,
     load: loadOf(document),
     contracts: contractsOf(document, topics.outputs),
     declaredFailures: document['declared-failures'] ?? 'must-be-there',
@@ -385,4 +391,16 @@ function latencyBounds(
       return bound === undefined ? [] : [[rank, durationMs(bound)]]
     }),
   )
+}
+
+function sinkOf({ sink, contract }: PlanDocument): Plan['sink'] {
+  if (sink?.file === undefined) return undefined
+  const { path, format, id } = sink.file
+  const byTopic = contract !== undefined && isContractByTopic(contract)
+  return {
+    path,
+    format: format ?? (path.endsWith('.csv') ? 'csv' : 'ndjson'),
+    id,
+    contract: byTopic ? 'one-per-input' : (contract ?? 'one-per-input'),
+  }
 }

@@ -50,6 +50,7 @@ describe('what a plan means', () => {
         transactionSize: 100,
         restartTimes: 0,
       },
+      outputsJudged: true,
       load: [
         { kind: 'records', records: 100, ratePerSecond: 1000, abortedShare: 0, openEnded: true },
       ],
@@ -583,6 +584,25 @@ load: { records: many }
     ],
   ])('is refused for what this release cannot do: %s', (part, message) => {
     expect(problemOf(`${head}${part}\n`)).toMatchObject({ line: 4, message })
+  })
+
+  it('names a file in the place of an output, with a contract of its own', () => {
+    const of = (text: string) => planOf(`${head}${text}\n`)
+    const plan = of('sink: { file: { path: out/orders.csv, id: "column:order" } }')
+    expect(plan.sink).toEqual({
+      path: 'out/orders.csv',
+      format: 'csv',
+      id: 'column:order',
+      contract: 'one-per-input',
+    })
+    expect(plan.outputsJudged).toBe(false)
+    expect(of('sink: { file: { path: a, id: value } }\ntopics: { output: {} }')).toMatchObject({
+      sink: { format: 'ndjson' },
+      outputsJudged: true,
+    })
+    expect(problemOf(`${head}sink: { file: { path: a.csv, id: value } }\n`).message).toBe(
+      'the id of a CSV file is `column:NAME`',
+    )
   })
 
   it('bounds what a run must come to, in the units of the validator', () => {
