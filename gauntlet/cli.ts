@@ -42,6 +42,7 @@ function commandLine(): Cli {
   cli.usage('COMMAND [flags]')
   cli.option('--verbose', 'Say more, and where an error came from')
   withRunFlags(cli.command('run <...plans>', 'Run plans, each from a fresh cluster to a verdict'))
+    .option('--proxy <url>', 'Drive a running `gauntlet proxy` by its REST instead of starting one')
     .example('  gauntlet run baseline')
     .example('  gauntlet run my-plan.yaml --seed 7 --out results')
     .example('  gauntlet run late-commit --set workload.copier.instances=1 --json')

@@ -57,10 +57,34 @@ export interface ProxyByRest extends ProxyThread {
   putVerdict(verdict: string, reasons: readonly string[]): Promise<void>
 }
 
+/** The brokers behind a running proxy, as `HOST:PORT`: plans are checked for what can be done to them. */
+export async function brokersBehind({ url, token }: RestProxy): Promise<string[]> {
+  const headers: Record<string, string> =
+    token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const response = await fetch(`${url}/v1/brokers`, { headers }).catch((cause: unknown) => {
+    throw unreachable(url, cause instanceof Error ? (cause.cause ?? cause) : cause)
+  })
+  const body = (await response.json()) as ProblemBody & { brokers?: ProxiedBroker[] }
+  if (!response.ok) throw refused(url, response.status, body)
+  const addresses = (body.brokers ?? []).flatMap(({ address }) =>
+    address === undefined ? [] : [`${address.host}:${address.port}`],
+  )
+  if (addresses.length > 0) return addresses
+  throw new OperatorError(
+    'cluster-unavailable',
+    `the proxy at ${url} knows of no broker yet`,
+    'Wait until its /ready says so.',
+  )
+}
+
 /** Begins a run with a running proxy. */
 export async function connectProxy(
   { url, token }: RestProxy,
-  run: { name: string; instances: readonly string[] },
+  run: {
+    name: string
+    instances: readonly string[]
+    topicAliases: Readonly<Record<string, string>>
+  },
   onEvents: (events: ProxyEvent[]) => void,
 ): Promise<ProxyByRest> {
   const base = url.replace(/\/$/, '')
@@ -72,7 +96,8 @@ export async function connectProxy(
   let streamFailure: Error | undefined
 
   function caughtUp(id: number): Promise<void> {
-    if (seenId >= id || streamFailure !== undefined) return Promise.resolve()
+    if (seenId >= id || streamFailure !== undefined || stream.signal.aborted)
+      return Promise.resolve()
     return new Promise((resolve) => {
       const done = (): void => {
         if (seenId < id && streamFailure === undefined) return
@@ -214,6 +239,7 @@ export async function connectProxy(
     openConnections: async () =>
       (await ask<{ connections: unknown[] }>('GET', '/v1/connections')).connections.length,
     journal: async () => undefined,
+    nameTopics: async () => undefined,
     async closeDoor() {
       return false
     },

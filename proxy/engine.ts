@@ -86,6 +86,8 @@ export interface Engine {
   openConnections(): number
   /** Whether every Produce is followed: a run needs to know what went through it. */
   journal(all: boolean): void
+  /** What faults armed from now on may call topics, beside their names. */
+  nameTopics(aliases: TopicAliases): void
   /** Stops listening for an instance; false when it has no door. */
   closeDoor(instance: string | undefined): Promise<boolean>
   doors(): DoorView[]
@@ -142,7 +144,8 @@ export function createEngine(
   // The tracker's events have their time already; there are too many of them to copy each.
   const emit: Emit = (event) =>
     parts.listener(('atMs' in event ? event : { atMs: runtime.nowMs(), ...event }) as ProxyEvent)
-  const rules = createRuleBook({ random: runtime.random, aliases: options.topicAliases })
+  const aliases: Record<string, string> = { ...options.topicAliases }
+  const rules = createRuleBook({ random: runtime.random, aliases })
   const topics = createTopicNames()
   const brokers = createBrokers(options.bootstrap)
   let journalsAll = options.journalAllProduce
@@ -154,7 +157,7 @@ export function createEngine(
   })
   const live = new Set<Connection>()
   const windows = createWindows(() => live)
-  const cluster = createClusterView(brokers, topics, options.topicAliases)
+  const cluster = createClusterView(brokers, topics, aliases)
   const messages = createMessageEffects({
     runtime,
     rules,
@@ -519,6 +522,10 @@ export function createEngine(
     },
     openPlane: links.openPlane,
     openConnections: () => live.size,
+    nameTopics(given) {
+      for (const alias of Object.keys(aliases)) delete aliases[alias]
+      Object.assign(aliases, options.topicAliases, given)
+    },
     journal(all) {
       journalsAll = all
     },

@@ -40,6 +40,7 @@ const methods = [
   'openPlane',
   'openConnections',
   'journal',
+  'nameTopics',
   'closeDoor',
   'doors',
   'brokers',

@@ -5,7 +5,7 @@ import { packageVersion } from '../entry.ts'
 import { keepPlan } from '../plan-files.ts'
 import { createTerminal } from '../reports/terminal.ts'
 import type { Result } from '../run-events.ts'
-import type { CommandContext, RunFlags } from './flags.ts'
+import { type CommandContext, type RunFlags, restToken } from './flags.ts'
 
 export interface Execution {
   plan: Plan
@@ -16,11 +16,12 @@ export interface Execution {
 
 export async function execute(
   { plan, outDir, again }: Execution,
-  flags: Pick<RunFlags, 'quiet' | 'verbose'>,
+  flags: Pick<RunFlags, 'quiet' | 'verbose' | 'proxy'>,
   { output, signal }: CommandContext,
 ): Promise<Result> {
   // Only who runs something waits for the parts that a run needs.
   const { runPlan } = await import('../run.ts')
+  const rest = flags.proxy === undefined ? undefined : await restStages(flags.proxy)
   keepPlan(plan, outDir)
   const terminal = createTerminal(output, {
     quiet: flags.quiet,
@@ -28,10 +29,18 @@ export async function execute(
     version: packageVersion(),
   })
   try {
-    return await runPlan(plan, { outDir, verbose: flags.verbose }, terminal.report, signal)
+    const settings = { outDir, verbose: flags.verbose }
+    const result = await runPlan(plan, settings, terminal.report, signal, rest?.raise)
+    await rest?.putVerdict(result.verdict, result.reasons)
+    return result
   } finally {
     terminal.close()
   }
+}
+
+async function restStages(url: string) {
+  const { createRestStages } = await import('../stage-by-rest.ts')
+  return createRestStages({ url, token: restToken() })
 }
 
 /** `gauntlet-out/baseline-20261124-101500`, or the given folder; several runs get one folder each in it. */

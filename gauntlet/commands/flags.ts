@@ -18,6 +18,8 @@ export type RawOptions = Readonly<Record<string, unknown>>
 export interface RunFlags {
   seed: number | undefined
   cluster: string | undefined
+  /** A running proxy to conduct the run with, by its REST address. */
+  proxy: string | undefined
   set: readonly string[]
   out: string | undefined
   json: boolean
@@ -30,6 +32,7 @@ export function runFlags(options: RawOptions): RunFlags {
     seed: options.seed === undefined ? undefined : wholeNumber('--seed', options.seed, seedMax),
     cluster:
       options.cluster === undefined ? undefined : clusterName(text('--cluster', options.cluster)),
+    proxy: options.proxy === undefined ? undefined : proxyAddress(text('--proxy', options.proxy)),
     set: texts(options.set),
     out: options.out === undefined ? undefined : text('--out', options.out),
     json: options.json === true,
@@ -59,6 +62,12 @@ export function texts(value: unknown): string[] {
   return (Array.isArray(value) ? value : [value]).map(String)
 }
 
+function proxyAddress(given: string): string {
+  const url = /^https?:\/\//.test(given) ? given : `http://${given}`
+  if (URL.canParse(url)) return url.replace(/\/$/, '')
+  throw usageError(`--proxy ${given} is no address`, 'Write http://HOST:PORT of its REST.')
+}
+
 function clusterName(given: string): string {
   const isAddresses = given.split(',').every((address) => /^[^\s:]+:[0-9]{1,5}$/.test(address))
   if (given === 'embedded' || given === 'docker' || isAddresses) return given
@@ -77,6 +86,7 @@ export function randomSeed(): number {
 export function againLine(plan: string, seed: number, flags: RunFlags): string {
   const words = ['gauntlet', 'run', plan, '--seed', String(seed)]
   if (flags.cluster !== undefined) words.push('--cluster', flags.cluster)
+  if (flags.proxy !== undefined) words.push('--proxy', flags.proxy)
   for (const change of flags.set) {
     if (!change.startsWith('seed=')) words.push('--set', change)
   }
@@ -86,4 +96,10 @@ export function againLine(plan: string, seed: number, flags: RunFlags): string {
 /** Quoted for a shell where that is needed. */
 export function quoted(word: string): string {
   return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
+/** The token for a proxy's REST. Never on the command line, where every user of the machine can read it. */
+export function restToken(): string | undefined {
+  const token = process.env.GAUNTLET_TOKEN?.trim()
+  return token === '' ? undefined : token
 }

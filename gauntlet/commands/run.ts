@@ -4,7 +4,7 @@ import { dataOutput } from '../reports/output.ts'
 import { tableLines } from '../reports/terminal-verdict.ts'
 import type { Result } from '../run-events.ts'
 import { execute, runFolders } from './execute.ts'
-import { againLine, type CommandContext, type RunFlags } from './flags.ts'
+import { againLine, type CommandContext, type RunFlags, restToken, usageError } from './flags.ts'
 import { loadPlans, refusePlans } from './load-plans.ts'
 
 export async function runCommand(
@@ -12,7 +12,7 @@ export async function runCommand(
   flags: RunFlags,
   context: CommandContext,
 ): Promise<number> {
-  const loaded = loadPlans(names, flags)
+  const loaded = loadPlans(names, await aroundProxy(flags))
   if ('problems' in loaded) return refusePlans(loaded.problems, context.output)
   const forPeople = flags.json ? dataOutput(context.output) : context.output
   const folders = runFolders(
@@ -36,4 +36,18 @@ export async function runCommand(
     context.output.write(`${JSON.stringify(data, null, 2)}\n`)
   }
   return exitCodeOf(results)
+}
+
+/** Behind a running proxy there is one cluster, whatever the plans say. */
+async function aroundProxy(flags: RunFlags): Promise<RunFlags> {
+  if (flags.proxy === undefined) return flags
+  if (flags.cluster !== undefined) {
+    throw usageError(
+      '--cluster cannot stand beside --proxy',
+      'The cluster is the one behind that proxy.',
+    )
+  }
+  const { brokersBehind } = await import('../proxy-by-rest.ts')
+  const addresses = await brokersBehind({ url: flags.proxy, token: restToken() })
+  return { ...flags, cluster: addresses.join(',') }
 }

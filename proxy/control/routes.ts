@@ -496,7 +496,9 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
     },
     async () => ({ runs: runs.list() }),
   )
-  app.post<{ Body: { name: string; instances: string[] } }>(
+  app.post<{
+    Body: { name: string; instances: string[]; topicAliases?: Record<string, string> }
+  }>(
     '/v1/runs',
     {
       schema: {
@@ -507,6 +509,12 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
           {
             name: NameParam.properties.name,
             instances: Type.Array(NameParam.properties.name, { maxItems: 100, uniqueItems: true }),
+            topicAliases: Type.Optional(
+              Type.Record(Type.String(), Type.String({ maxLength: 249 }), {
+                maxProperties: 100,
+                description: 'What its faults may call topics: role to real name',
+              }),
+            ),
           },
           { additionalProperties: false },
         ),
@@ -514,7 +522,8 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
       },
     },
     async (request, reply) => {
-      const run = await runs.start(request.body.name, request.body.instances)
+      const { name, instances, topicAliases } = request.body
+      const run = await runs.start(name, instances, topicAliases ?? {})
       return reply.code(201).header('location', `/v1/runs/${run.name}`).send(run)
     },
   )

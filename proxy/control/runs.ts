@@ -27,7 +27,11 @@ export interface Runs {
   list(): RunView[]
   named(name: string): RunView
   /** Opens listeners for the instances; only one run at a time hurts a cluster. */
-  start(name: string, instances: readonly string[]): Promise<RunView>
+  start(
+    name: string,
+    instances: readonly string[],
+    topicAliases: Readonly<Record<string, string>>,
+  ): Promise<RunView>
   /** Its conductor lives. */
   touch(name: string): void
   end(name: string, said?: { verdict: RunVerdict; reasons: string[] }): Promise<RunView>
@@ -56,6 +60,7 @@ export function createRuns(parts: {
     run.endedAtMs = runtime.nowMs()
     await parts.healAll()
     await engine.journal(false)
+    await engine.nameTopics({})
     // Clocks of faults that come later run from their arming.
     await engine.markCold()
     await engine.markWarm()
@@ -76,7 +81,7 @@ export function createRuns(parts: {
   return {
     list: () => [...runs.values()],
     named,
-    async start(name, instances) {
+    async start(name, instances, topicAliases) {
       const running = [...runs.values()].find(({ state }) => state === 'running')
       if (running !== undefined) {
         throw new RestError(
@@ -86,6 +91,7 @@ export function createRuns(parts: {
         )
       }
       await engine.journal(true)
+      await engine.nameTopics(topicAliases)
       await engine.markCold()
       const links: DoorView[] = []
       for (const instance of instances) {

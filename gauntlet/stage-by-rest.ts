@@ -1,0 +1,58 @@
+// The stage of a run whose proxy runs already: its cluster is the one behind that proxy, and neither is taken down
+// at the end.
+import { OperatorError } from '../proxy/errors.ts'
+import { planesOf } from '../proxy/faults/planes.ts'
+import { topicAliases } from '../proxy/plans/plan.ts'
+import { externalCluster } from './clusters/external.ts'
+import { connectProxy, type ProxyByRest, type RestProxy } from './proxy-by-rest.ts'
+import { instanceNames } from './run-application.ts'
+import type { Stage, StageParts } from './run-stage.ts'
+
+/** What the running proxy can do nothing about, said before anything starts. */
+function refuseBeyond({ plan }: StageParts, url: string): void {
+  if (Object.keys(plan.advertise).length > 0) {
+    throw new OperatorError(
+      'cannot-do-here',
+      `plan ${plan.name} has \`advertise\`, which the proxy at ${url} was told at its own start`,
+      'Start that proxy with --advertise, and take the key out of the plan; or run without --proxy.',
+    )
+  }
+  const beyond = [...planesOf(plan.faults)].filter((plane) => plane !== 'client')
+  if (beyond.length === 0) return
+  throw new OperatorError(
+    'cannot-do-here',
+    `plan ${plan.name} speaks of the ${beyond.join(' and ')} plane, which is not behind the proxy at ${url}`,
+    'Run it without --proxy, on brokers that gauntlet starts itself.',
+  )
+}
+
+/** Conducts runs with a running proxy, and leaves each verdict there. */
+export function createRestStages(rest: RestProxy): {
+  raise(parts: StageParts): Promise<Stage>
+  putVerdict(verdict: string, reasons: readonly string[]): Promise<void>
+} {
+  let proxy: ProxyByRest | undefined
+  return {
+    async raise(parts) {
+      const { plan } = parts
+      refuseBeyond(parts, rest.url)
+      const connected = await connectProxy(
+        rest,
+        { name: plan.name, instances: instanceNames(plan), topicAliases: topicAliases(plan) },
+        parts.onEvents,
+      )
+      proxy = connected
+      try {
+        const addresses = (await connected.brokers()).flatMap(({ address }) =>
+          address === undefined ? [] : [`${address.host}:${address.port}`],
+        )
+        const cluster = await externalCluster(addresses)
+        return { cluster, proxy: connected, created: [], stop: () => connected.terminate() }
+      } catch (cause) {
+        await connected.terminate()
+        throw cause
+      }
+    },
+    putVerdict: async (verdict, reasons) => proxy?.putVerdict(verdict, reasons),
+  }
+}
