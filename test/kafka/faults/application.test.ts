@@ -41,14 +41,14 @@ describe('fence', () => {
     const { node } = await findCoordinator(await proxy.through(1), 'transaction', id)
     const [coordinator, leader] = [await proxy.through(node), await proxy.through(1)]
     const as = await initProducer(coordinator, id)
-    const transaction = async (value: string): Promise<string> => {
+    const transaction = async (value: string, sequence: number): Promise<string> => {
       await addPartition(coordinator, as, place)
-      await produce(leader, place, [value], { as })
+      await produce(leader, place, [value], { as, sequence })
       return (await endTransaction(coordinator, as, true)).error
     }
-    expect(await transaction('whole')).toBe('NONE')
+    expect(await transaction('whole', 0)).toBe('NONE')
     proxy.arm({ when: { reply: 'Produce', 'transactional-id': id }, inject: { fence: {} } })
-    expect(await transaction('lost')).toBe('PRODUCER_FENCED')
+    expect(await transaction('lost', 1)).toBe('PRODUCER_FENCED')
     expect(proxy.status()).toMatchObject({ fired: 1, applied: 1, healed: 1 })
     expect(proxy.firing()).toMatchObject({
       targets: [id],
