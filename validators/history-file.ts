@@ -64,15 +64,15 @@ export function openHistoryWriter(file: string): HistoryWriter {
 }
 
 export interface HistoryFile {
-  /** All whole lines from the start; may be called again and again. */
-  lines(): Iterable<HistoryLine>
+  /** All whole lines from the start, or those of some types; may be called again and again. */
+  lines(...types: ReadonlyArray<HistoryLine['type']>): Iterable<HistoryLine>
   /** Known after the first pass: the file ended within a line. */
   torn(): boolean
 }
 
 export function openHistoryFile(file: string): HistoryFile {
   let isTorn = false
-  function* read(): Generator<HistoryLine> {
+  function* read(types: ReadonlyArray<HistoryLine['type']>): Generator<HistoryLine> {
     const descriptor = openForReading(file)
     try {
       const chunk = Buffer.allocUnsafe(readChunkBytes)
@@ -92,7 +92,10 @@ export function openHistoryFile(file: string): HistoryFile {
           rest = []
           restBytes = 0
           number++
-          if (text.trim() !== '') yield parse(text, file, number)
+          if (text.trim() !== '' && mayBeWanted(text, types)) {
+            const line = parse(text, file, number)
+            if (types.length === 0 || types.includes(line.type)) yield line
+          }
           start = end + 1
           end = start < size ? chunk.indexOf(10, start) : -1
         }
@@ -107,7 +110,16 @@ export function openHistoryFile(file: string): HistoryFile {
       closeSync(descriptor)
     }
   }
-  return { lines: () => ({ [Symbol.iterator]: read }), torn: () => isTorn }
+  return { lines: (...types) => ({ [Symbol.iterator]: () => read(types) }), torn: () => isTorn }
+}
+
+/** Looks at where the type stands in lines as we write them, so that most need not be parsed. */
+const typePlace = /^\{(?:"atMs":[0-9.]+,)?"type":"([a-z-]+)"/
+
+function mayBeWanted(text: string, types: readonly string[]): boolean {
+  if (types.length === 0) return true
+  const type = typePlace.exec(text)?.[1]
+  return type === undefined || types.includes(type)
 }
 
 function openForReading(file: string): number {

@@ -14,7 +14,8 @@ export interface History {
   run: RunLine
   /** The file ended within a line: its writer was killed. */
   torn: boolean
-  lines(): Iterable<HistoryLine>
+  /** All of them, or those of some types, which is far quicker. */
+  lines(...types: ReadonlyArray<HistoryLine['type']>): Iterable<HistoryLine>
   /** The number that stands for an id in every tally of the facts. */
   slot(id: string): Slot
   log: LogFacts
@@ -62,7 +63,7 @@ export function inputsWereRead(history: History): boolean {
 /** Draws the facts from lines that are at hand. */
 export function historyOf(lines: readonly HistoryLine[]): History {
   return drawFacts(
-    () => lines,
+    (...types) => (types.length === 0 ? lines : lines.filter(({ type }) => types.includes(type))),
     () => false,
   )
 }
@@ -82,8 +83,8 @@ function findRun(lines: Iterable<HistoryLine>): RunLine {
   )
 }
 
-function drawFacts(lines: () => Iterable<HistoryLine>, torn: () => boolean): History {
-  const run = findRun(lines())
+function drawFacts(lines: History['lines'], torn: () => boolean): History {
+  const run = findRun(lines('run'))
   if (run.format !== 1) {
     throw new OperatorError(
       'wrong-history',

@@ -32,7 +32,7 @@ function abortedIn(history: History, topic: string): Finding[] {
   const suspects = suspectsOfJournal(history)
   if (suspects.size === 0 && !anyCanBeFound(history, topic)) return []
 
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch', 'read')) {
     if (line.type === 'log-batch' && line.topic === topic && line.state === 'committed') {
       const batch = batchAt(history, line)
       const sends = history.wire.sendsOf(batch)
@@ -105,7 +105,7 @@ function suspectsOfJournal(history: History): Set<Slot> {
   const suspects = new Set<Slot>()
   const died = timeline.instances.some(({ change }) => change === 'killed' || change === 'exited')
   if (died || belief.aborted.distinct === 0) return suspects
-  for (const line of history.lines()) {
+  for (const line of history.lines('journal')) {
     if (line.type !== 'journal' || !('txn' in line.entry) || line.entry.txn !== 'abort') continue
     for (const id of line.entry.ids) {
       const slot = history.slot(id)
@@ -139,7 +139,7 @@ function addJournalLines(
 }
 
 function* journalLines(history: History) {
-  for (const line of history.lines()) if (line.type === 'journal') yield line
+  for (const line of history.lines('journal')) if (line.type === 'journal') yield line
 }
 
 /** Inputs that the application says it was handed, though they were never committed. */

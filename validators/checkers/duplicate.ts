@@ -26,7 +26,7 @@ function duplicatesIn(history: History, topic: string, copies: number): Finding[
   const counting = new Set<Slot>()
   /** The copies of the ids that the finding names. */
   const named = new Map<string, Proof[]>()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.topic !== topic || line.state !== 'committed') continue
     for (const record of recordsOf(line)) {
       if (record.id === null) continue

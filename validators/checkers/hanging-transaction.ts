@@ -37,7 +37,7 @@ export function hangingTransaction(history: History): Finding[] {
   if (hanging.size === 0) return []
 
   const gathered = gather()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.role !== 'output' || line.state !== 'open') continue
     const batch = batchAt(history, line)
     const shows = hanging.get(batch)

@@ -20,7 +20,7 @@ export function inconsistentOffsets(history: History): Finding[] {
     slots.set(key, { first: end.firstOffset, slots: new Float64Array(size).fill(nothing) })
   }
   const slotOf = (id: string | null): Slot => (id === null ? noId : history.slot(id))
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.role !== 'output') continue
     const held = slots.get(topicPartition(line))
     if (held === undefined) continue
@@ -29,7 +29,7 @@ export function inconsistentOffsets(history: History): Finding[] {
   return history.run.outputs.flatMap(({ topic }) => {
     if (!topicWasRead(history, topic)) return []
     const gathered = gather()
-    for (const line of history.lines()) {
+    for (const line of history.lines('read')) {
       if (line.type !== 'read' || line.topic !== topic) continue
       const key = topicPartition(line)
       const held = slots.get(key)

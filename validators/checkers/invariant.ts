@@ -71,7 +71,7 @@ function unitsOf(history: History): {
   const ofTransaction = new Map<WireTransaction, Unit>()
   const unitOf = new Map<LogBatch, Unit>()
   const values = new Map<LogBatch, Map<number, number>>()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.role !== 'output' || line.state !== 'committed') continue
     const batch = batchAt(history, line)
     const transaction = batch.transactional ? transactionOf(history, batch) : undefined
@@ -114,7 +114,7 @@ function readsInto(history: History, reading: Reading, gathered: ReturnType<type
   /** All before this one, in the order of their ends, are whole. */
   let upTo = 0
   let unjoined = false
-  for (const line of history.lines()) {
+  for (const line of history.lines('read')) {
     if (line.type !== 'read' || line.reader !== 'concurrent' || !outputs.has(line.topic)) continue
     let last = -1
     for (const { offset } of recordsRead(line)) {

@@ -66,7 +66,7 @@ function lostOnTheWire(history: History): Finding[] {
     })
   }
   if (abortedAt.size > 0) {
-    for (const line of history.lines()) {
+    for (const line of history.lines('log-batch')) {
       if (line.type !== 'log-batch' || !abortedAt.has(place(line, line.baseOffset))) continue
       for (const record of recordsOf(line)) {
         if (!gathered.add(record.id)) continue
@@ -98,7 +98,7 @@ function lostByJournal(history: History): Finding[] {
     [...log.outputs.values()].some(({ committed }) => committed.count(slot) > 0)
   const gathered = gather()
   const seen = new Set<Slot>()
-  for (const line of history.lines()) {
+  for (const line of history.lines('journal')) {
     if (line.type !== 'journal') continue
     const { entry, instance } = line
     const isCommit = 'txn' in entry && entry.txn === 'commit' && entry.outcome === 'ok'

@@ -45,7 +45,7 @@ function missingIn(
   const gathered = gather()
   const seen = new Set<Slot>()
   const named = new Map<string, Proof>()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.role !== 'input' || line.state !== 'committed') continue
     const passedTo = passed.get(topicPartition(line)) ?? 0
     for (const record of recordsOf(line)) {
@@ -106,7 +106,7 @@ function copiesThatDoNotCount(
   named: ReadonlyMap<string, Proof>,
 ): Map<string, Proof[]> {
   const copies = new Map<string, Proof[]>()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.topic !== topic || line.state === 'committed') continue
     for (const record of recordsOf(line)) {
       if (record.id === null || !named.has(record.id)) continue

@@ -30,7 +30,7 @@ function mismatchesIn(
   const committed = history.log.outputs.get(topic)?.committed
   if (committed === undefined) return []
   const gathered = gather()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.role !== 'input' || line.state !== 'committed') continue
     const position = positions.get(topicPartition(line))
     if (position === undefined || line.lastOffset < position) continue

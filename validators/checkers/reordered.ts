@@ -20,7 +20,7 @@ export function reordered(history: History): Finding[] {
   const partitions: string[] = []
   const partitionOf = createSlotNumbers()
   const offsetOf = createSlotNumbers()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.role !== 'input' || line.state !== 'committed') continue
     const key = topicPartition(line)
     if (!partitions.includes(key)) partitions.push(key)
@@ -45,7 +45,7 @@ function reorderedIn(
   /** The newest input offset by output partition, producer and input partition. */
   const newest = new Map<string, { inputOffset: number; line: string }>()
   const gathered = gather()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.topic !== topic) continue
     if (line.state !== 'committed' || line.producerId < 0) continue
     for (const record of recordsOf(line)) {

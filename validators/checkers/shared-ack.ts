@@ -77,7 +77,7 @@ function sharedInJournal(history: History): Finding[] {
   if (!history.belief.sends) return []
   const first = new Map<string, JournalLine>()
   const gathered = gather()
-  for (const line of history.lines()) {
+  for (const line of history.lines('journal')) {
     if (line.type !== 'journal' || !('sent' in line.entry)) continue
     const { sent, outcome, at } = line.entry
     if (outcome !== 'ok' || at === undefined || at.endsWith(nowhere)) continue

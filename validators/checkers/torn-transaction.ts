@@ -28,7 +28,7 @@ export function tornTransaction(history: History): Finding[] {
   if (torn.length === 0) return []
   const concerned = new Set(torn.flatMap(([, batches]) => batches))
   const gathered = gather()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.role !== 'output') continue
     const batch = batchAt(history, line)
     if (!concerned.has(batch)) continue

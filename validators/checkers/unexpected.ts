@@ -36,7 +36,7 @@ function unexpectedIn(
   const isStrange = (slot: Slot): boolean => isKnown !== undefined && !isKnown(slot)
   if (count.withoutId === 0 && !count.committed.some(isStrange)) return []
   const gathered = gather()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.topic !== topic || line.state !== 'committed') continue
     for (const record of recordsOf(line)) {
       const { id } = record

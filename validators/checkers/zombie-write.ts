@@ -39,7 +39,7 @@ export function zombieWrite(history: History): Finding[] {
   if (zombies.size === 0) return []
 
   const gathered = gather()
-  for (const line of history.lines()) {
+  for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.role !== 'output') continue
     const batch = batchAt(history, line)
     const shows = zombies.get(batch)
