@@ -156,6 +156,7 @@ function partitionOf(struct: StructLayout, message: Message): FieldValue | undef
 
 const fetch = 1
 const joinGroup = 11
+const leaveGroup = 13
 const shareFetch = 78
 const shareAcknowledge = 79
 
@@ -171,12 +172,21 @@ const sessionErrors = new Set(
   ].map(errorCodeNamed),
 )
 
+/** What a coordinator says of a member that leaves; everything else is said of the request as a whole. */
+const memberErrors = new Set(['UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID'].map(errorCodeNamed))
+
 function meantPlaces(
   apiKey: number,
   places: ErrorPlace[],
   errorCode: number,
   partitions: ErrorPlaces,
 ): ErrorPlace[] {
+  if (apiKey === leaveGroup && errorCode !== 0) {
+    // Never both: kafkajs (from version 3 on) leaves a rejection unhandled then, which ends the process.
+    const atMembers = places.filter((place) => !place.isRoot)
+    const isOfMembers = memberErrors.has(errorCode) && atMembers.length > 0
+    return isOfMembers ? atMembers : places.filter((place) => place.isRoot)
+  }
   const atPartitions = places.filter((place) => place.partition !== undefined)
   if (partitions === 'all' || atPartitions.length === 0) {
     const isFetch = apiKey === fetch || apiKey === shareFetch || apiKey === shareAcknowledge
@@ -224,6 +234,8 @@ const conventions: Record<number, Record<string, FieldValue>> = {
   10: { nodeId: -1, host: '', port: -1 },
   /** JoinGroup */
   11: { generationId: -1, protocolName: null, leader: '', members: [] },
+  /** LeaveGroup */
+  13: { members: [] },
   /** SyncGroup */
   14: { assignment: emptyBytes },
   /** DeleteRecords */

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import {
   allApis,
   apiOf,
+  type Direction,
   decodeData,
   decodeRequest,
   decodeResponse,
@@ -18,9 +19,15 @@ import { entitiesOf } from '../../../proxy/protocol/entities.ts'
 import { errorCodeNamed } from '../../../proxy/protocol/error-codes.ts'
 import { defaultStruct, layoutOf, type StructLayout } from '../../../proxy/protocol/layout.ts'
 import { messageSchemas, versionRange } from '../../../proxy/protocol/schema.ts'
-import { carriesError, errorAnswer } from '../../../proxy/protocol/synthesize.ts'
+import { carriesError, errorAnswer, plainAnswer } from '../../../proxy/protocol/synthesize.ts'
 import { structIn } from '../../../proxy/protocol/walk.ts'
-import { type JavaDefaults, type JavaMessage, javaMessages, javaReadings } from './java-oracle.ts'
+import {
+  type JavaDefaults,
+  type JavaMessage,
+  type JavaReading,
+  javaMessages,
+  javaReadings,
+} from './java-oracle.ts'
 
 const seed = 20_260_101
 /** Fetch, ShareFetch, ShareAcknowledge: the root's error is about the session, not about partitions. */
@@ -30,6 +37,13 @@ const rootCountedThoughAbsent = new Set([
   'DescribeLogDirs v1',
   'DescribeLogDirs v2',
   'ElectLeaders v0',
+])
+/** APIs whose class does not count every place that its answers have. */
+const countsFewer = new Set([
+  'Metadata',
+  'DescribeUserScramCredentials',
+  'AssignReplicasToDirs',
+  'ShareFetch',
 ])
 const recordsNames = new Set(['records', 'unalignedRecords'])
 
@@ -244,57 +258,149 @@ describe('codec against the classes of kafka-clients 4.4.0', () => {
   })
 })
 
-describe('errorAnswer read by the classes of kafka-clients 4.4.0', () => {
-  it('says the error in every place where that API carries one', () => {
-    const errorName = 'NOT_COORDINATOR'
-    const code = errorCodeNamed(errorName)
-    const asked = messages.filter(
-      ({ kind, variant, apiKey, version }) =>
-        kind === 'request' && variant === 'full' && carriesError(apiKey, version),
+/** Where Kafka's JSON says an error, in its order: the path of each with the code there. */
+function errorsSaid(json: FieldValue, path = ''): { path: string; code: number }[] {
+  if (json === null || typeof json !== 'object' || Buffer.isBuffer(json)) return []
+  return Object.entries(json).flatMap(([name, value]) => {
+    const isError = /errorCode$/i.test(name) && name !== 'topicConfigErrorCode'
+    const place = path === '' ? name : `${path}.${name}`
+    return isError ? [{ path: place, code: value as number }] : errorsSaid(value, place)
+  })
+}
+
+interface Asked {
+  name: string
+  apiKey: number
+  version: number
+  request: Message
+}
+
+/** Answers made to one request of every API and version that can carry an error, as Kafka's classes read them. */
+function readBack(
+  answerTo: (asked: Asked) => Message | undefined,
+): (Asked & { reading: JavaReading; errors: { path: string; code: number }[] })[] {
+  const made = messages.flatMap((message) => {
+    const { kind, variant, apiKey, version } = message
+    if (kind !== 'request' || variant !== 'full' || !carriesError(apiKey, version)) return []
+    const name = `${apiOf(apiKey)?.name} v${version}`
+    const asked: Asked = { name, apiKey, version, request: decode(message) }
+    const answer = answerTo(asked)
+    return answer === undefined
+      ? []
+      : [{ asked, apiKey, version, body: encodeResponse(apiKey, version, answer) }]
+  })
+  const readings = javaReadings(made)
+  return made.map(({ asked }, index) => {
+    const reading = readings[index]
+    if (reading === undefined) throw new Error(`no reading of ${asked.name}`)
+    return { ...asked, reading, errors: errorsSaid(reading.json) }
+  })
+}
+
+describe('answers that we make, read by the classes of kafka-clients 4.4.0', () => {
+  const errorName = 'NOT_COORDINATOR'
+  const code = errorCodeNamed(errorName)
+
+  /** What Kafka counts beside the error; its classes look at the root also where the version has none. */
+  const countedBeside = (name: string, apiKey: number): Record<string, number> =>
+    rootSaysSessionErrors.has(apiKey) || rootCountedThoughAbsent.has(name) ? { NONE: 1 } : {}
+
+  it('say the error in every place where that API carries one', () => {
+    const answers = readBack(({ apiKey, version, request }) =>
+      errorAnswer(apiKey, version, request, code, 'all'),
     )
-    const answers = asked.map((message) => {
-      const { apiKey, version } = message
-      const answer = errorAnswer(apiKey, version, decode(message), code, 'all')
-      return { apiKey, version, body: encodeResponse(apiKey, version, answer) }
-    })
-    const readings = javaReadings(answers)
     const wrong: string[] = []
-    readings.forEach((reading, index) => {
-      const message = asked[index]
-      if (message === undefined) return
-      const { apiKey, version } = message
-      const name = `${apiOf(apiKey)?.name} v${version}`
+    for (const { name, apiKey, version, request, reading, errors } of answers) {
       if (reading.bytesLeft !== 0) wrong.push(`${name}: ${reading.failure ?? 'bytes left'}`)
-      // Where Kafka counts all places, each of them must have the error.
       const { [errorName]: counted = 0, ...others } = reading.errorCounts
-      const rootWithout = rootSaysSessionErrors.has(apiKey) || rootCountedThoughAbsent.has(name)
-      const allowed = rootWithout ? { NONE: 1 } : {}
-      if (counted === 0 || !isDeepStrictEqual(others, allowed)) {
+      if (counted === 0 || !isDeepStrictEqual(others, countedBeside(name, apiKey))) {
         wrong.push(`${name}: errorCounts is ${JSON.stringify(reading.errorCounts)}`)
       }
-      const due = topicPartitions(message.kind, apiKey, version, decode(message))
+      const places = errors.filter(
+        ({ path }) => path !== 'errorCode' || !rootSaysSessionErrors.has(apiKey),
+      )
+      const without = places.filter((place) => place.code !== code).map(({ path }) => path)
+      if (without.length > 0) wrong.push(`${name}: no error at ${without}`)
+      if (counted !== places.length && !countsFewer.has(apiOf(apiKey)?.name ?? '')) {
+        wrong.push(`${name}: Kafka counts ${counted} of ${places.length} places`)
+      }
+      const due = topicPartitions('request', apiKey, version, request)
       const answered = topicPartitions('response', apiKey, version, reading.json)
       if (answered.length > 0 && answered.join() !== due.join()) {
         wrong.push(`${name}: asked ${due}, answered ${answered}`)
       }
-    })
-    const apis = new Set(asked.map(({ apiKey }) => apiKey)).size
+    }
+    const apis = new Set(answers.map(({ apiKey }) => apiKey)).size
     console.log(
       `${answers.length} error answers of ${apis} APIs read by Kafka, ${wrong.length} wrong`,
     )
     expect(wrong).toEqual([])
+    expect(apis).toBe(
+      allApis().filter(({ key, maxVersion }) => carriesError(key, maxVersion)).length,
+    )
+  })
+
+  it.each(['first', 'named'] as const)(
+    'say it at the %s partition and at no other place, where there are partitions',
+    (which) => {
+      const partitionOf = (asked: Asked): string | undefined => {
+        const { apiKey, version, request } = asked
+        const answer = errorAnswer(apiKey, version, request, code, 'all')
+        return topicPartitions('response', apiKey, version, answer, 'as they come').at(
+          which === 'first' ? 0 : -1,
+        )
+      }
+      const answers = readBack((asked) => {
+        const meant = partitionOf(asked)
+        if (meant === undefined) return undefined
+        const { apiKey, version, request } = asked
+        return errorAnswer(apiKey, version, request, code, which === 'first' ? 'first' : [meant])
+      })
+      const wrong: string[] = []
+      for (const { name, reading, errors } of answers) {
+        if (reading.bytesLeft !== 0) wrong.push(`${name}: ${reading.failure ?? 'bytes left'}`)
+        // A partition of ShareFetch has two places: for what it fetches and for what it acknowledges.
+        const said = errors.filter((place) => place.code !== 0)
+        const partitions = new Set(said.map(({ path }) => path.slice(0, path.lastIndexOf('.'))))
+        if (partitions.size !== 1 || said.some((place) => place.code !== code)) {
+          wrong.push(`${name}: ${said.map(({ path }) => path)} of ${errors.length}`)
+        }
+        if (reading.errorCounts[errorName] !== 1 && name !== 'AssignReplicasToDirs v0') {
+          wrong.push(`${name}: errorCounts is ${JSON.stringify(reading.errorCounts)}`)
+        }
+      }
+      const apis = new Set(answers.map(({ apiKey }) => apiKey)).size
+      console.log(`${which} partition: ${answers.length} answers of ${apis} APIs`)
+      expect(wrong).toEqual([])
+      expect(apis).toBeGreaterThan(15)
+    },
+  )
+
+  it('are successes in every place when no error is asked for', () => {
+    const answers = readBack(({ apiKey, version, request }) =>
+      plainAnswer(apiKey, version, request, {}),
+    )
+    const wrong = answers.flatMap(({ name, reading, errors }) => {
+      if (reading.bytesLeft !== 0) return [`${name}: ${reading.failure ?? 'bytes left'}`]
+      const said = errors.filter((place) => place.code !== 0).map(({ path }) => path)
+      const counted = Object.keys(reading.errorCounts).filter((one) => one !== 'NONE')
+      return said.length + counted.length === 0 ? [] : [`${name}: ${said} ${counted}`]
+    })
+    expect(wrong).toEqual([])
+    expect(answers.length).toBeGreaterThan(300)
   })
 })
 
 function topicPartitions(
-  direction: 'request' | 'response' | 'data',
+  direction: Direction,
   apiKey: number,
   version: number,
   message: Message,
+  order: 'sorted' | 'as they come' = 'sorted',
 ): string[] {
-  if (direction === 'data') return []
   const { topics } = entitiesOf(direction, apiKey, version, message)
-  return topics
-    .flatMap(({ name, topicId, partitions }) => partitions.map((p) => `${name ?? topicId}-${p}`))
-    .sort()
+  const names = topics.flatMap(({ name, topicId, partitions }) =>
+    partitions.map((p) => `${name ?? topicId}-${p}`),
+  )
+  return order === 'sorted' ? names.sort() : names
 }

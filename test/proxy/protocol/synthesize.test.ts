@@ -200,11 +200,21 @@ describe('errorAnswer', () => {
       { memberId: 'a', groupInstanceId: 'i', errorCode: 25 },
       { memberId: 'b', groupInstanceId: null, errorCode: 25 },
     ])
+    expect(answered('LeaveGroup', 4, { members }, 'UNKNOWN_MEMBER_ID').errorCode).toBe(0)
     const resources = [{ resourceType: 2, resourceName: 'out', configurationKeys: null }]
     expect(answered('DescribeConfigs', 4, { resources }, 'INVALID_REQUEST').results).toMatchObject([
       { resourceType: 2, resourceName: 'out', errorCode: 42 },
     ])
   })
+})
+
+it('says of a LeaveGroup as a whole what is not about a member, and of no member then', () => {
+  const members = [{ memberId: 'a', groupInstanceId: null }]
+  expect(answered('LeaveGroup', 4, { members }, 'NOT_COORDINATOR')).toMatchObject({
+    errorCode: 16,
+    members: [],
+  })
+  expect(answered('LeaveGroup', 2, { memberId: 'a' }, 'UNKNOWN_MEMBER_ID').errorCode).toBe(25)
 })
 
 describe('setErrors', () => {
