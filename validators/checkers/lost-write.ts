@@ -3,18 +3,33 @@
 // transaction that the client only ever asked to commit and the coordinator agreed to; by producer id, epoch and
 // sequence it must be in the log, and not aborted. The application's journal: ids in commits (or, for a producer
 // without transactions, in sends) that it was told had succeeded.
+// What both of them say of an id is said once; of a batch that is not there at all nobody knows the ids, so the ids that
+// the journal alone misses are taken to be those.
 // Must not conclude anything from unknown answers, from partitions that were not read to their end, or from
 // offsets before the place where reading began.
 import { batchAt, place, recordProof, sendProof, transactionName } from '../evidence.ts'
 import { topicPartition } from '../facts/log.ts'
 import { recordsOf } from '../facts/reads.ts'
 import { noError, provablyCommitted, type WireSend } from '../facts/wire.ts'
-import { counted, type Finding, gather } from '../finding.ts'
+import { counted, type Finding, type Gathering, gather } from '../finding.ts'
 import { type History, outputsWereRead } from '../history.ts'
 import type { Slot } from '../identity.ts'
 
 export function lostWrite(history: History): Finding[] {
-  return [...lostOnTheWire(history), ...lostByJournal(history)]
+  const gathered = gather()
+  const wire = lostOnTheWire(history, gathered)
+  const believed = lostByJournal(history, gathered, wire.ids)
+  gathered.addUnnamed(Math.max(0, wire.nameless - believed))
+  if (gathered.count === 0) return []
+  const isOnWire = wire.ids.size > 0 || wire.nameless > 0
+  return [
+    gathered.finding(
+      'lost-write',
+      isOnWire
+        ? `${counted(gathered.count, 'record')} acknowledged or decided, and not readable`
+        : `${counted(gathered.count, 'id')} that the application believes to be written, in no output`,
+    ),
+  ]
 }
 
 function mustBeReadable({ batch, transaction }: WireSend): boolean {
@@ -23,8 +38,13 @@ function mustBeReadable({ batch, transaction }: WireSend): boolean {
   return batch.told === 'ok' || batch.brokerError === noError
 }
 
-function lostOnTheWire(history: History): Finding[] {
-  const gathered = gather()
+/** Gathers what the wire knows to be lost; gives the ids, and how many records beyond them have none. */
+function lostOnTheWire(
+  history: History,
+  gathered: Gathering,
+): { ids: ReadonlySet<Slot>; nameless: number } {
+  const ids = new Set<Slot>()
+  let nameless = 0
   /** Batches that are there but aborted: their ids come from the log. */
   const abortedAt = new Map<string, WireSend>()
   const seen = new Set<string>()
@@ -51,7 +71,7 @@ function lostOnTheWire(history: History): Finding[] {
       abortedAt.set(place(found, found.baseOffset), send)
       continue
     }
-    for (let index = 0; index < batch.records; index++) gathered.add(null)
+    nameless += batch.records
     const how =
       send.transaction === undefined
         ? 'was acknowledged'
@@ -69,6 +89,11 @@ function lostOnTheWire(history: History): Finding[] {
     for (const line of history.lines('log-batch')) {
       if (line.type !== 'log-batch' || !abortedAt.has(place(line, line.baseOffset))) continue
       for (const record of recordsOf(line)) {
+        if (record.id !== null) {
+          const slot = history.slot(record.id)
+          if (ids.has(slot)) continue
+          ids.add(slot)
+        }
         if (!gathered.add(record.id)) continue
         gathered.prove(
           recordProof(
@@ -81,23 +106,17 @@ function lostOnTheWire(history: History): Finding[] {
       }
     }
   }
-  if (gathered.count === 0) return []
-  return [
-    gathered.finding(
-      'lost-write',
-      `${counted(gathered.count, 'record')} acknowledged or decided, and not readable`,
-    ),
-  ]
+  return { ids, nameless }
 }
 
-function lostByJournal(history: History): Finding[] {
+/** Gathers what the application believes to be written and the wire has not named; gives how many. */
+function lostByJournal(history: History, gathered: Gathering, named: ReadonlySet<Slot>): number {
   const { belief, log } = history
   const promised = belief.transactional ? belief.committed : belief.acknowledged
-  if (promised.distinct === 0 || !outputsWereRead(history)) return []
+  if (promised.distinct === 0 || !outputsWereRead(history)) return 0
   const isThere = (slot: Slot): boolean =>
     [...log.outputs.values()].some(({ committed }) => committed.count(slot) > 0)
-  const gathered = gather()
-  const seen = new Set<Slot>()
+  const seen = new Set<Slot>(named)
   for (const line of history.lines('journal')) {
     if (line.type !== 'journal') continue
     const { entry, instance } = line
@@ -119,11 +138,5 @@ function lostByJournal(history: History): Finding[] {
       })
     }
   }
-  if (gathered.count === 0) return []
-  return [
-    gathered.finding(
-      'lost-write',
-      `${counted(gathered.count, 'id')} that the application believes to be written, in no output`,
-    ),
-  ]
+  return seen.size - named.size
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { lostWrite } from '../../../validators/checkers/lost-write.ts'
+import { countRecords } from '../../../validators/counts.ts'
 import { cleanLines, end, ended, history, journal, output, run, send } from '../builders.ts'
 
 const acked = run({
@@ -103,6 +104,27 @@ describe('lost-write', () => {
     expect(
       lostWrite(history(acked, journal(1, { sent: 'a-1', outcome: 'ok' }), end('output', 0))),
     ).toMatchObject([{ count: 1, ids: ['a-1'] }])
+  })
+
+  it('counts an id once that the wire and the journal both miss, and a batch without ids once too', () => {
+    const aborted = lostWrite(
+      history(
+        send(1, { records: 2 }),
+        ended(1, 'commit'),
+        journal(1, { txn: 'commit', outcome: 'ok', ids: ['in-0', 'in-1', 'in-2'] }),
+        output(0, ['in-0', 'in-1'], { state: 'aborted' }),
+        end('output', 3),
+      ),
+    )
+    expect(aborted).toMatchObject([{ count: 3, ids: ['in-0', 'in-1', 'in-2'] }])
+    const gone = history(
+      send(1, { records: 2 }),
+      ended(1, 'commit'),
+      journal(1, { txn: 'commit', outcome: 'ok', ids: ['in-0', 'in-1'] }),
+      end('output', 0),
+    )
+    expect(lostWrite(gone)).toMatchObject([{ count: 2, ids: ['in-0', 'in-1'] }])
+    expect(countRecords(gone, lostWrite(gone)).lost).toBe(2)
   })
 
   it('does not take a confirmed send inside of a transaction for a confirmed commit', () => {
