@@ -84,7 +84,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   ajv: ['proxy/plans/', 'proxy/control/'],
   typebox: ['proxy/faults/', 'proxy/plans/', 'proxy/control/'],
   fastify: ['proxy/control/'],
-  'eventsource-parser': ['gauntlet/proxy-by-rest.ts'],
+  'eventsource-parser': ['gauntlet/rest-client.ts'],
   '@fastify/sse': ['proxy/control/'],
   '@fastify/swagger': ['proxy/control/'],
   '@fastify/swagger-ui': ['proxy/control/'],
