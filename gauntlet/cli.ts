@@ -10,6 +10,7 @@ import { type CommandContext, type RawOptions, runFlags, usageError } from './co
 import { plansCommand } from './commands/plans.ts'
 import { proxyCommand } from './commands/proxy.ts'
 import { replayCommand } from './commands/replay.ts'
+import { reportCommand } from './commands/report.ts'
 import { runCommand } from './commands/run.ts'
 import { suiteCommand, suiteFlags } from './commands/suite.ts'
 import { validateCommand } from './commands/validate.ts'
@@ -123,6 +124,11 @@ function commandLine(): Cli {
     .action((folder: string, options: RawOptions) =>
       replayCommand(folder, runFlags(options), context),
     )
+  cli
+    .command('report <folder>', 'Write the page of a finished run again, and say where it is')
+    .option('--open', 'Open it in a browser')
+    .example('  gauntlet report gauntlet-out/baseline-20261124-101500 --open')
+    .action((folder: string, options: RawOptions) => reportCommand(folder, options, context))
   cli
     .command('verify [history]', 'Judge a finished history again, or topics that are there')
     .option('--bootstrap <addresses>', 'HOST:PORT,… of a cluster that was never proxied')

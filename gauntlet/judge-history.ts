@@ -2,7 +2,7 @@
 // `gauntlet verify` share, so that the same history gives the same result.json whenever it is judged.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openHistory } from '../validators/history.ts'
+import { type History, openHistory } from '../validators/history.ts'
 import { junitOf } from '../validators/junit.ts'
 import { type RunResult, resultOf } from '../validators/result.ts'
 import { judge } from '../validators/verdict.ts'
@@ -10,9 +10,18 @@ import { judge } from '../validators/verdict.ts'
 export const historyName = 'history.ndjson'
 export const resultName = 'result.json'
 
-export function judgeHistory(file: string): RunResult {
+export interface Judged {
+  history: History
+  result: RunResult
+}
+
+export function judgeWithHistory(file: string): Judged {
   const history = openHistory(file)
-  return resultOf(history, judge(history))
+  return { history, result: resultOf(history, judge(history)) }
+}
+
+export function judgeHistory(file: string): RunResult {
+  return judgeWithHistory(file).result
 }
 
 /** The very bytes of result.json. */

@@ -92,6 +92,12 @@ export function keepPlan(plan: Plan, folder: string): void {
   writeFileSync(join(folder, keptPlan), plan.text)
 }
 
+/** The plan that a run's folder keeps; a history that is only judged has none. */
+export function keptPlanText(folder: string): string | undefined {
+  const file = join(folder, keptPlan)
+  return existsSync(file) ? readText(file) : undefined
+}
+
 /** What a replay needs from the folder of a run. */
 export function readRunFolder(folder: string): { plan: PlanFile; seed: number } {
   const file = join(folder, keptPlan)

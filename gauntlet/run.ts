@@ -9,13 +9,15 @@ import { durationMs } from '../proxy/faults/vocabulary.ts'
 import type { Plan } from '../proxy/plans/plan.ts'
 import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
 import { auditCluster, startConcurrentReader } from '../validators/audit.ts'
+import type { History } from '../validators/history.ts'
 import { openHistoryWriter } from '../validators/history-file.ts'
 import type { HistoryLine, Phase } from '../validators/history-line.ts'
 import { defaultIdSelector } from '../validators/selector.ts'
 import { reapLeftovers } from './child-registry.ts'
 import { type ClusterAdmin, openAdmin } from './clusters/admin.ts'
 import { askTransactions } from './clusters/transaction-state.ts'
-import { historyName, judgeHistory, writeResult } from './judge-history.ts'
+import { historyName, judgeWithHistory, writeResult } from './judge-history.ts'
+import { writeRunReport } from './report-files.ts'
 import { transactionLine } from './reports/transaction-line.ts'
 import { instanceNames, startApplication } from './run-application.ts'
 import type { Report, Result, RunOptions } from './run-events.ts'
@@ -276,6 +278,16 @@ function refuseFilledSink({ sink }: Plan): void {
   )
 }
 
+/** The verdict stands whether or not its page could be written. */
+function writePage(folder: string, history: History, result: Result, report: Report): void {
+  try {
+    writeRunReport(folder, history, result)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    report({ type: 'problem', text: `report.html could not be written: ${why}` })
+  }
+}
+
 /**
  * Runs a plan to its verdict, on a cluster of its own or on the stage that it is given. Rejects only when there
  * can be none: wrong plan, no cluster, interrupted.
@@ -458,8 +470,9 @@ export async function runPlan(
     await stage.stop()
     await history.close()
     return await inPhase(running, 'verdict', 'judging', async (say) => {
-      const result = judgeHistory(join(outDir, historyName))
+      const { history: record, result } = judgeWithHistory(join(outDir, historyName))
       await writeResult(outDir, result)
+      writePage(outDir, record, result, report)
       say('judged')
       report({ type: 'verdict', result, outDir })
       return result

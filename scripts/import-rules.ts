@@ -52,6 +52,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'proxy/runtime.ts',
   ],
   'validators/': ['validators/', 'proxy/events.ts', 'proxy/errors.ts', 'proxy/runtime.ts'],
+  // A page is drawn from a history and its result; it knows neither the run nor the machine.
+  'gauntlet/reports/html/': [
+    'gauntlet/reports/words.ts',
+    'gauntlet/suite/suite-result.ts',
+    'validators/',
+    'proxy/events.ts',
+  ],
   'gauntlet/': ['gauntlet/', 'proxy/', 'validators/'],
   'bench/': ['bench/', 'gauntlet/', 'proxy/'],
   'scripts/': ['scripts/', 'gauntlet/', 'proxy/'],

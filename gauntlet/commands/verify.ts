@@ -6,7 +6,14 @@ import { durationMs } from '../../proxy/faults/vocabulary.ts'
 import type { Contract } from '../../validators/history-line.ts'
 import { defaultIdSelector, idSelector } from '../../validators/selector.ts'
 import { exitCodeOf } from '../exit-code.ts'
-import { historyName, judgeHistory, resultName, resultText, writeResult } from '../judge-history.ts'
+import {
+  historyName,
+  judgeWithHistory,
+  resultName,
+  resultText,
+  writeResult,
+} from '../judge-history.ts'
+import { writeRunReport } from '../report-files.ts'
 import { dataOutput, type Output } from '../reports/output.ts'
 import { quietLine, verdictLines } from '../reports/terminal-verdict.ts'
 import type { Result } from '../run-events.ts'
@@ -63,8 +70,11 @@ function fileOf(given: string): string {
 }
 
 async function verifyHistory(given: string, folder: string | undefined): Promise<Verified> {
-  const result = judgeHistory(fileOf(given))
-  if (folder !== undefined) await writeResult(folder, result)
+  const { history, result } = judgeWithHistory(fileOf(given))
+  if (folder !== undefined) {
+    await writeResult(folder, result)
+    writeRunReport(folder, history, result)
+  }
   return { result, folder }
 }
 
@@ -89,8 +99,9 @@ async function verifyTopics(
       `  ${summary.committedRecords} committed records read twice in ${Math.round(summary.tookMs)} ms\n`,
     )
   }
-  const result = judgeHistory(file)
+  const { history, result } = judgeWithHistory(file)
   await writeResult(wanted.outDir, result)
+  writeRunReport(wanted.outDir, history, result)
   return { result, folder: wanted.outDir }
 }
 
