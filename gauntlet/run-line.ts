@@ -4,7 +4,7 @@ import type { Contract, PlannedFault, RunLine } from '../validators/history-line
 import type { Cluster } from './clusters/cluster.ts'
 
 export const groupDefault = 'gauntlet'
-/** What a history calls the file that a plan's application writes to. */
+/** What a history calls the file or table that a plan's application writes to. */
 export const sinkName = 'sink'
 
 function contractOf(contract: Plan['contracts'][string] | undefined): Contract {
@@ -54,7 +54,7 @@ export function runLine(
               topic: sinkName,
               partitions: 1,
               contract: contractOf(plan.sink.contract),
-              sink: 'file' as const,
+              sink: plan.sink.kind,
             },
           ]),
     ],

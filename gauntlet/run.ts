@@ -9,9 +9,11 @@ import { durationMs } from '../proxy/faults/vocabulary.ts'
 import type { Plan } from '../proxy/plans/plan.ts'
 import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
 import { auditCluster, startConcurrentReader } from '../validators/audit.ts'
+import { type Sink, sinkPlace } from '../validators/audit-steps.ts'
 import type { History } from '../validators/history.ts'
 import { openHistoryWriter } from '../validators/history-file.ts'
 import type { HistoryLine, Phase } from '../validators/history-line.ts'
+import { isPostgresSinkEmpty } from '../validators/readers/postgres-sink.ts'
 import { defaultIdSelector } from '../validators/selector.ts'
 import { reapLeftovers } from './child-registry.ts'
 import { type ClusterAdmin, openAdmin } from './clusters/admin.ts'
@@ -269,13 +271,29 @@ async function clearFolder(folder: string): Promise<void> {
 }
 
 /** What an earlier run has left in a sink would be counted, and it is not ours to take away. */
-function refuseFilledSink({ sink }: Plan): void {
-  if (sink === undefined || !existsSync(sink.path) || statSync(sink.path).size === 0) return
+async function refuseFilledSink(sink: Sink | undefined): Promise<void> {
+  if (sink === undefined || (await isSinkEmpty(sink))) return
   throw new OperatorError(
     'cannot-do-here',
-    `the sink ${sink.path} is not empty`,
-    'Take the file away, or name another one: what is in it would be counted.',
+    `the sink ${sinkPlace(sink)} is not empty`,
+    'Empty it, or name another one: what is in it would be counted.',
   )
+}
+
+async function isSinkEmpty(sink: Sink): Promise<boolean> {
+  switch (sink.kind) {
+    case 'file':
+      return !existsSync(sink.path) || statSync(sink.path).size === 0
+    case 'postgres':
+      return isPostgresSinkEmpty(sink).catch((cause: Error) => {
+        if (cause instanceof OperatorError) throw cause
+        throw new OperatorError(
+          'missing-prerequisite',
+          `the sink ${sinkPlace(sink)} cannot be read: ${cause.message}`,
+          'Start the database, or mend the address that the plan speaks of.',
+        )
+      })
+  }
 }
 
 /** The verdict stands whether or not its page could be written. */
@@ -302,7 +320,8 @@ export async function runPlan(
   const runtime = systemRuntime(plan.seed)
   const { outDir } = options
   const load = await loadWithFiles(plan.load, plan.file)
-  refuseFilledSink(plan)
+  const sink: Sink | undefined = plan.sink && { name: sinkName, ...plan.sink }
+  await refuseFilledSink(sink)
   await clearFolder(outDir)
   await reapLeftovers()
   report({ type: 'run', plan: plan.name, asks: plan.asks, seed: plan.seed, outDir })
@@ -442,7 +461,7 @@ export async function runPlan(
         bootstrap,
         inputTopics: [topics.input.name],
         outputTopics,
-        ...(plan.sink === undefined ? {} : { sinks: [{ name: sinkName, ...plan.sink }] }),
+        ...(sink === undefined ? {} : { sinks: [sink] }),
         group: groupDefault,
         idSelector: id,
         ...(plan.expect.invariant === undefined

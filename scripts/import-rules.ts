@@ -105,6 +105,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'validators/readers/kafka-consumer.ts',
     'validators/readers/kafkajs-fetch.ts',
   ],
+  pg: ['validators/readers/postgres-sink.ts'],
   cac: ['gauntlet/cli.ts'],
   picocolors: ['gauntlet/reports/'],
   'junit-report-builder': ['validators/junit.ts'],

@@ -11,7 +11,12 @@ import { committedOffsets, waitUntilDrained } from './readers/drain.ts'
 import { type FileSink, readFileSink } from './readers/file-sink.ts'
 import { startConsumerReader } from './readers/kafka-consumer.ts'
 import { type LogLine, logBounds, readLog } from './readers/kafka-log.ts'
+import { type PostgresSink, readPostgresSink } from './readers/postgres-sink.ts'
+import type { SinkReaderHooks } from './readers/sink-lines.ts'
 import { idSelector } from './selector.ts'
+
+/** What an application may write to instead of a topic. */
+export type Sink = FileSink | PostgresSink
 
 /** What an audit is told; plain data, so that it can go to a worker. */
 export interface AuditTask {
@@ -20,8 +25,8 @@ export interface AuditTask {
   /** Empty for an application that only produces. */
   inputTopics: string[]
   outputTopics: string[]
-  /** Files that the application writes to; read once it has stopped. */
-  sinks?: FileSink[]
+  /** Files and tables that the application writes to; read when it has stopped. */
+  sinks?: Sink[]
   /** The application's group; without one nobody waits for committed offsets. */
   group?: string
   /** Where outputs keep their id, e.g. `header:gauntlet-id`. */
@@ -206,9 +211,9 @@ export async function runAudit(
     let sinkRecords = 0
     for (const sink of task.sinks ?? []) {
       try {
-        sinkRecords += await readFileSink({ sink, nowMs: () => runtime.nowMs(), emit })
+        sinkRecords += await readSink(sink, { nowMs: () => runtime.nowMs(), emit })
       } catch (cause) {
-        await fail('log', `sink ${sink.path}`, cause)
+        await fail('log', `sink ${sinkPlace(sink)}`, cause)
       }
     }
 
@@ -224,6 +229,24 @@ export async function runAudit(
   } finally {
     cluster.close()
     drainCluster.close()
+  }
+}
+
+function readSink(sink: Sink, hooks: SinkReaderHooks): Promise<number> {
+  switch (sink.kind) {
+    case 'file':
+      return readFileSink(sink, hooks)
+    case 'postgres':
+      return readPostgresSink(sink, hooks)
+  }
+}
+
+export function sinkPlace(sink: Sink): string {
+  switch (sink.kind) {
+    case 'file':
+      return sink.path
+    case 'postgres':
+      return `table ${sink.table}`
   }
 }
 

@@ -63,6 +63,8 @@ export interface Expectation {
   invariant?: Invariant
 }
 
+export type SinkKind = 'file' | 'postgres'
+
 export interface PlannedFault {
   name: string
   kind: string
@@ -80,7 +82,7 @@ export interface RunLine {
   cluster: { kind: string; version: string; brokers: number; features: Record<string, number> }
   inputs: Array<{ topic: string; partitions: number }>
   /** `sink`: no topic but something else that the application writes to, called by this name. */
-  outputs: Array<{ topic: string; partitions: number; contract: Contract; sink?: 'file' }>
+  outputs: Array<{ topic: string; partitions: number; contract: Contract; sink?: SinkKind }>
   group?: string
   /** Where outputs keep their id, and inputs if it differs. */
   id: string

@@ -116,7 +116,14 @@ function contractFlaws(document: PlanDocument): Flaw[] {
 }
 
 function sinkFlaws(document: PlanDocument): Flaw[] {
-  const file = document.sink?.file
+  const { file, postgres } = document.sink ?? {}
+  if (
+    postgres !== undefined &&
+    (postgres['url-env'] === undefined) === (postgres['url-file'] === undefined)
+  ) {
+    const message = 'say once where the address of the database is: `url-env:` or `url-file:`'
+    return [{ path: ['sink', 'postgres'], at: 'key', message }]
+  }
   if (file === undefined) return []
   const isCsv = (file.format ?? (file.path.endsWith('.csv') ? 'csv' : 'ndjson')) === 'csv'
   if (isCsv === file.id.startsWith('column:')) return []

@@ -306,6 +306,33 @@ const SinkSchema = Type.Object(
         { ...closed, description: 'A file of NDJSON or CSV, a row for each record.' },
       ),
     ),
+    postgres: Type.Optional(
+      Type.Object(
+        {
+          'url-env': Type.Optional(
+            Type.String({
+              pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+              title: 'name of an environment variable',
+              description: 'The variable that holds the address; passwords stay out of plans.',
+            }),
+          ),
+          'url-file': Type.Optional(
+            Type.String({ minLength: 1, description: 'A file that holds the address.' }),
+          ),
+          table: Type.String({
+            pattern: '^[^.]+([.][^.]+)?$',
+            title: 'name of a table',
+            description: 'As the catalogue has it; schema.table where it is not on the path.',
+          }),
+          id: Type.String({
+            pattern: '^(column|expression):.+$',
+            title: 'place of the id',
+            description: 'column:NAME or expression:SQL.',
+          }),
+        },
+        { ...closed, description: 'A table of PostgreSQL, a row for each record.' },
+      ),
+    ),
   },
   {
     ...closed,

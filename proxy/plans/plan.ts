@@ -120,6 +120,17 @@ export interface ExpectPlan {
   allow: { kind: FindingKind; reason: string }[]
 }
 
+export type SinkPlan =
+  | { kind: 'file'; path: string; format: 'ndjson' | 'csv'; id: string }
+  | {
+      kind: 'postgres'
+      /** The address holds a password, so the plan only says where it is. */
+      url: { environment: string } | { file: string }
+      table: string
+      /** `column:NAME` or `expression:SQL` */
+      id: string
+    }
+
 export interface Plan {
   name: string
   /** The question that the plan answers; empty if it does not say. */
@@ -132,8 +143,8 @@ export interface Plan {
   advertise: Record<string, number>
   topics: { input: TopicPlan; outputs: TopicPlan[] }
   workload: WorkloadPlan
-  /** A file that the application writes to, and what it owes to the input. */
-  sink?: { path: string; format: 'ndjson' | 'csv'; id: string; contract: Contract }
+  /** What the application writes to where it is no topic, and what it owes to the input. */
+  sink?: SinkPlan & { contract: Contract }
   /** False where the plan has a sink and names no output topic: nothing is expected in one then. */
   outputsJudged: boolean
   load: LoadPhase[]
@@ -394,13 +405,17 @@ function latencyBounds(
 }
 
 function sinkOf({ sink, contract }: PlanDocument): Plan['sink'] {
-  if (sink?.file === undefined) return undefined
-  const { path, format, id } = sink.file
   const byTopic = contract !== undefined && isContractByTopic(contract)
-  return {
-    path,
-    format: format ?? (path.endsWith('.csv') ? 'csv' : 'ndjson'),
-    id,
-    contract: byTopic ? 'one-per-input' : (contract ?? 'one-per-input'),
+  const owed = byTopic ? 'one-per-input' : (contract ?? 'one-per-input')
+  if (sink?.file !== undefined) {
+    const { path, format, id } = sink.file
+    const guessed = path.endsWith('.csv') ? 'csv' : 'ndjson'
+    return { kind: 'file', path, format: format ?? guessed, id, contract: owed }
   }
+  if (sink?.postgres !== undefined) {
+    const { table, id, 'url-env': environment, 'url-file': file } = sink.postgres
+    const url = file === undefined ? { environment: environment ?? '' } : { file }
+    return { kind: 'postgres', url, table, id, contract: owed }
+  }
+  return undefined
 }

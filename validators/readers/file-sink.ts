@@ -1,14 +1,13 @@
 // Reads a file that an application writes instead of an output topic: one JSON object or text per line (NDJSON), or CSV
-// whose first row names the columns. Each row is a record of the one partition of an output called by the sink's name,
-// committed the moment that it stands there; its place is its number, from 0. Read twice, since there is no second
-// reader: a file that still grows, or is written anew, does not read the same. Rows without an id, a half-written one
-// among them, are records without an id, for the checkers to judge.
+// whose first row names the columns. A file that still grows, or is written anew, does not read the same twice; a
+// half-written row is a record without an id.
 import { createReadStream } from 'node:fs'
-import type { LogBatchLine, PartitionEndLine, ReadLine } from '../history-line.ts'
 import { idSelector } from '../selector.ts'
+import { readSinkTwice, type SinkReaderHooks } from './sink-lines.ts'
 
 /** Plain data, so that it can go to a worker. */
 export interface FileSink {
+  kind: 'file'
   /** What the history calls this output. */
   name: string
   path: string
@@ -17,75 +16,13 @@ export interface FileSink {
   id: string
 }
 
-export interface FileSinkReaderOptions {
-  sink: FileSink
-  nowMs: () => number
-  emit: (line: LogBatchLine | PartitionEndLine | ReadLine) => void | Promise<void>
-}
-
-const rowsPerLine = 1_000
 /** A longer row is no row of a sink. */
 const rowLengthMax = 1024 * 1024
 const columnPlace = 'column:'
 
 /** Reads the file to its end, twice. Rejects when it cannot be read. */
-export async function readFileSink({ sink, nowMs, emit }: FileSinkReaderOptions): Promise<number> {
-  const at = { topic: sink.name, partition: 0 }
-  const rows = await inPieces(sink, async (first, ids) => {
-    await emit({
-      type: 'log-batch',
-      atMs: nowMs(),
-      role: 'output',
-      ...at,
-      baseOffset: first,
-      lastOffset: first + ids.length - 1,
-      producerId: -1,
-      producerEpoch: -1,
-      baseSequence: -1,
-      transactional: false,
-      state: 'committed',
-      codec: 'none',
-      timestampMs: nowMs(),
-      ids,
-    })
-  })
-  await emit({
-    type: 'partition-end',
-    atMs: nowMs(),
-    role: 'output',
-    ...at,
-    firstOffset: 0,
-    highWatermark: rows,
-    lastStable: rows,
-  })
-  await inPieces(sink, async (first, ids) => {
-    await emit({
-      type: 'read',
-      atMs: nowMs(),
-      reader: 'final',
-      ...at,
-      offsets: [[first, ids.length]],
-      ids,
-    })
-  })
-  return rows
-}
-
-async function inPieces(
-  sink: FileSink,
-  take: (first: number, ids: Array<string | null>) => Promise<void>,
-): Promise<number> {
-  let first = 0
-  let ids: Array<string | null> = []
-  for await (const id of idsOf(sink)) {
-    ids.push(id)
-    if (ids.length < rowsPerLine) continue
-    await take(first, ids)
-    first += ids.length
-    ids = []
-  }
-  if (ids.length > 0) await take(first, ids)
-  return first + ids.length
+export function readFileSink(sink: FileSink, hooks: SinkReaderHooks): Promise<number> {
+  return readSinkTwice(sink.name, () => idsOf(sink), hooks)
 }
 
 async function* idsOf(sink: FileSink): AsyncGenerator<string | null> {

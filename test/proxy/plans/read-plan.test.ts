@@ -590,6 +590,7 @@ load: { records: many }
     const of = (text: string) => planOf(`${head}${text}\n`)
     const plan = of('sink: { file: { path: out/orders.csv, id: "column:order" } }')
     expect(plan.sink).toEqual({
+      kind: 'file',
       path: 'out/orders.csv',
       format: 'csv',
       id: 'column:order',
@@ -603,6 +604,28 @@ load: { records: many }
     expect(problemOf(`${head}sink: { file: { path: a.csv, id: value } }\n`).message).toBe(
       'the id of a CSV file is `column:NAME`',
     )
+  })
+
+  it('names a table in the place of an output, and where its address is, never the address', () => {
+    const sinkOf = (fields: string) => `${head}sink: { postgres: { ${fields} } }\n`
+    const plan = planOf(sinkOf('url-env: PGURL, table: shop.orders, id: "column:id"'))
+    expect(plan.sink).toEqual({
+      kind: 'postgres',
+      url: { environment: 'PGURL' },
+      table: 'shop.orders',
+      id: 'column:id',
+      contract: 'one-per-input',
+    })
+    expect(plan.outputsJudged).toBe(false)
+    const once = 'say once where the address of the database is: `url-env:` or `url-file:`'
+    const rest = 'table: orders, id: "expression:body->>\'id\'"'
+    expect(problemOf(sinkOf(rest)).message).toBe(once)
+    expect(problemOf(sinkOf(`url-env: A, url-file: b, ${rest}`)).message).toBe(once)
+    expect(planOf(sinkOf(`url-file: secret, ${rest}`)).sink).toMatchObject({
+      url: { file: 'secret' },
+    })
+    expect(problemsOf(sinkOf('url-env: A, table: a.b.c, id: "column:id"'))).toHaveLength(1)
+    expect(problemsOf(sinkOf(`url-env: "postgres://me:secret@host/db", ${rest}`))).toHaveLength(1)
   })
 
   it('bounds what a run must come to, in the units of the validator', () => {

@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 function sinkOf(text: string, changes: Partial<FileSink> = {}): FileSink {
   const path = join(folder, 'sink')
   writeFileSync(path, text)
-  return { name: 'sink', path, format: 'ndjson', id: 'json:$.id', ...changes }
+  return { kind: 'file', name: 'sink', path, format: 'ndjson', id: 'json:$.id', ...changes }
 }
 
 async function linesOf(sink: FileSink, between: (line: HistoryLine) => void = () => undefined) {
@@ -24,7 +24,7 @@ async function linesOf(sink: FileSink, between: (line: HistoryLine) => void = ()
     lines.push(line)
     between(line)
   }
-  const rows = await readFileSink({ sink, nowMs: () => 9_000, emit })
+  const rows = await readFileSink(sink, { nowMs: () => 9_000, emit })
   return { lines, rows }
 }
 
