@@ -36,8 +36,9 @@ function defaults(brokers: number): Settings {
     'replica.lag.time.max.ms': 5_000,
     // Transactions past their timeout are looked for every second instead of every ten.
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1_000,
-    // Groups start at once, and a plan may use sessions as short as it likes.
-    'group.initial.rebalance.delay.ms': 0,
+    // Long enough for instances that start together to meet in the first generation (Kafka: 3 s): the first one
+    // alone would learn of the others with its next heartbeat. A plan may use sessions as short as it likes.
+    'group.initial.rebalance.delay.ms': 500,
     'group.min.session.timeout.ms': 1_000,
     'group.consumer.min.session.timeout.ms': 1_000,
     'group.consumer.session.timeout.ms': 10_000,
