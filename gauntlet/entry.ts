@@ -26,6 +26,11 @@ export function entryFile(path: string): string {
   return file
 }
 
+/** The live page; it may not have been built. */
+export function pageFile(): string {
+  return join(packageRoot(), 'dist/dashboard/index.html')
+}
+
 export function packageVersion(): string {
   const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8')
   const { version } = JSON.parse(text) as { version: string }

@@ -7,7 +7,7 @@ import type { FaultSpec } from '../proxy/faults/fault.ts'
 import type { SocketAddress } from '../proxy/flow/sockets.ts'
 import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
 import { type RemoteEngine, startProxy } from '../proxy/start-proxy.ts'
-import { entryFile, packageVersion } from './entry.ts'
+import { entryFile, packageVersion, pageFile } from './entry.ts'
 
 /** Between two questions whether a broker answers yet. */
 const askAgainMs = 500
@@ -103,6 +103,7 @@ export async function runProxy(
         engine,
         runtime,
         faults: options.faults,
+        pageFile: pageFile(),
         version: packageVersion(),
         onProblem: options.onProblem,
       })

@@ -9,6 +9,10 @@ const node = (script, ...args) => [process.execPath, script, ...args]
 const steps = [
   { name: 'types', command: node('node_modules/typescript/bin/tsc', '--noEmit', '-p', '.') },
   {
+    name: 'types of the page',
+    command: node('node_modules/typescript/bin/tsc', '--noEmit', '-p', 'dashboard'),
+  },
+  {
     name: 'lint and format',
     command: node('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'),
   },

@@ -59,6 +59,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'validators/',
     'proxy/events.ts',
   ],
+  // Runs in a browser: of the proxy it knows shapes, which leave no code behind.
+  'dashboard/': ['proxy/events.ts', 'proxy/control/answers.ts'],
   'gauntlet/': ['gauntlet/', 'proxy/', 'validators/'],
   'bench/': ['bench/', 'gauntlet/', 'proxy/'],
   'scripts/': ['scripts/', 'gauntlet/', 'proxy/'],
@@ -89,7 +91,12 @@ const mayNotImport: readonly { from: string; never: string; why: string }[] = [
 const doors: Readonly<Record<string, readonly string[]>> = {
   yaml: ['proxy/plans/plan-source.ts'],
   ajv: ['proxy/plans/', 'proxy/control/'],
-  typebox: ['proxy/faults/', 'proxy/plans/', 'proxy/control/'],
+  typebox: ['proxy/faults/', 'proxy/plans/', 'proxy/control/', 'dashboard/rest.ts'],
+  preact: ['dashboard/'],
+  '@preact/signals': ['dashboard/'],
+  uplot: ['dashboard/charts.tsx'],
+  vite: ['dashboard/vite.config.ts'],
+  'vite-plugin-singlefile': ['dashboard/vite.config.ts'],
   fastify: ['proxy/control/'],
   'eventsource-parser': ['gauntlet/rest-client.ts'],
   '@fastify/sse': ['proxy/control/'],
@@ -126,7 +133,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   'node:worker_threads': ['proxy/start-proxy.ts', 'proxy/worker.ts', 'validators/', 'bench/'],
 }
 
-const parts = ['proxy', 'validators', 'gauntlet', 'bench', 'scripts']
+const parts = ['proxy', 'validators', 'gauntlet', 'dashboard', 'bench', 'scripts']
 const bannedNames = /(^|\/)(utils?|helpers?|types|index|common|misc)\.ts$/
 
 export interface SourceFile {
@@ -143,7 +150,7 @@ export function sourceFiles(): SourceFile[] {
         join(part, path),
       ),
     )
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => /\.tsx?$/.test(path))
     .sort()
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 }
@@ -156,6 +163,7 @@ export function importProblems(files: readonly SourceFile[]): string[] {
     ...[...imports].flatMap(([path, targets]) =>
       targets.flatMap((target) => importProblem(path, target) ?? []),
     ),
+    ...files.flatMap(valueProblems),
     ...circles(imports),
   ]
 }
@@ -203,6 +211,21 @@ function doorProblem(path: string, target: string): string | undefined {
   }
   if (doors[name]?.some((place) => isWithin(path, place))) return undefined
   return `${path} imports ${target}, which only ${doors[name]?.join(', ')} may`
+}
+
+/** The page takes types from the proxy and nothing that runs. */
+function valueProblems({ path, text }: SourceFile): string[] {
+  if (!path.startsWith('dashboard/')) return []
+  return ts.createSourceFile(path, text, ts.ScriptTarget.ES2023).statements.flatMap((statement) => {
+    if (!ts.isImportDeclaration(statement) || !ts.isStringLiteral(statement.moduleSpecifier)) {
+      return []
+    }
+    const target = statement.moduleSpecifier.text
+    const isTypeOnly = statement.importClause?.isTypeOnly === true
+    return /\/proxy\//.test(target) && !isTypeOnly
+      ? [`${path} imports more than types from ${target}`]
+      : []
+  })
 }
 
 /** Names that say nothing, files that only pass on, files that do not say what belongs in them. */

@@ -72,7 +72,10 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
       output.write(`Proxy ${host}:${port}   seed ${plan.seed}\n`)
       output.write(`Faults armed: ${armed === '' ? 'none' : armed}\n`)
       output.write(`Check: kcat -b ${host}:${port} -L\n`)
-      if (at !== undefined) output.write(`REST: http://${at.host}:${at.port}/docs\n`)
+      if (at !== undefined) {
+        output.write(`Page: http://${at.host}:${at.port}/\n`)
+        output.write(`REST: http://${at.host}:${at.port}/docs\n`)
+      }
     },
   )
   // There is no other way to end it, so ending it is no accident.

@@ -45,6 +45,14 @@ export const Transaction = Type.Object(
     producerId: Type.Integer(),
     producerEpoch: Type.Integer(),
     phase: Type.Enum(['idle', 'begun', 'producing', 'offsets', 'ending', 'ended']),
+    instance: Type.Optional(Type.String()),
+    transaction: Type.Integer({ description: 'Counts from 1; 0 before the first' }),
+    protocol: Type.Optional(Type.Enum(['V1', 'V2'])),
+    partitions: Type.Array(Type.String()),
+    lastOutcome: Type.Optional(Type.Enum(['committed', 'aborted', 'unknown'])),
+    coordinator: Type.Optional(Type.Integer({ description: 'Node id' })),
+    ageMs: Milliseconds('Since the current transaction began; 0 when none is open'),
+    fenced: Type.Boolean(),
   },
   { ...open, title: 'Transaction', description: 'One transactional id, as the tracker sees it' },
 )
@@ -56,6 +64,8 @@ export const Group = Type.Object(
     state: Type.Enum(['empty', 'rebalancing', 'stable']),
     epoch: Type.Integer(),
     rebalances: Type.Integer(),
+    coordinator: Type.Optional(Type.Integer({ description: 'Node id' })),
+    members: Type.Array(Type.Object({ memberId: Type.String() }, open)),
   },
   { ...open, title: 'Group' },
 )

@@ -17,13 +17,14 @@ import { createArmedPlans } from './armed-plans.ts'
 import { createEventFeed } from './event-feed.ts'
 import { createLive } from './live.ts'
 import { createMetrics } from './metrics.ts'
+import { addPage } from './page.ts'
 import { problemFor, problemMediaType, RestError } from './problem.ts'
 import { createReadiness } from './readiness.ts'
 import { addRoutes, faultSchema } from './routes.ts'
 import { createRuns } from './runs.ts'
+import { lastEventHeader } from './stream-events.ts'
 import { requestValidator } from './validate-requests.ts'
 
-export const lastEventHeader = 'gauntlet-last-event-id'
 export const bodyBytesMax = 256 * 1024
 export const httpConnectionsMax = 200
 /** Requests of one address in ten seconds. */
@@ -40,6 +41,8 @@ export interface ControlOptions {
   hosts?: readonly string[]
   /** Faults that the proxy was started with. */
   faults: readonly FaultSpec[]
+  /** The built page; without it, `/` says how to build it. */
+  pageFile?: string
   version: string
   onProblem: (message: string) => void
 }
@@ -139,8 +142,10 @@ export async function buildControl(
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  addPage(app, options.pageFile)
   addRoutes(app, {
     engine,
+    runtime,
     faults,
     plans,
     runs,

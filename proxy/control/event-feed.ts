@@ -13,8 +13,8 @@ export interface FedEvent {
 
 export interface EventFeed {
   push(events: readonly ProxyEvent[]): void
-  /** Events after this id that are still kept, and how many of them are not. */
-  after(id: number): { events: readonly FedEvent[]; missed: number }
+  /** Events after this id that are still kept, so many at most, and how many of them are not kept. */
+  after(id: number, most?: number): { events: readonly FedEvent[]; missed: number }
   lastId(): number
   /** Told of each new group of events; returns what ends that. */
   follow(listener: (events: readonly FedEvent[]) => void): () => void
@@ -35,10 +35,11 @@ export function createEventFeed(keptMax: number = eventsKeptMax): EventFeed {
       })
       for (const listener of listeners) listener(fed)
     },
-    after(id) {
+    after(id, most = keptMax) {
       const from = Math.max(id, lastId - keptMax)
       const events: FedEvent[] = []
-      for (let next = from + 1; next <= lastId; next += 1) {
+      const to = Math.min(lastId, from + most)
+      for (let next = from + 1; next <= to; next += 1) {
         const one = ring[next % keptMax]
         if (one !== undefined) events.push(one)
       }

@@ -4,6 +4,7 @@ import Type, { type TSchema } from 'typebox'
 import { Duration, durationMs } from '../faults/vocabulary.ts'
 import { kafkaNames } from '../plans/kafka-names.ts'
 import { planSchema } from '../plans/read-plan.ts'
+import type { Runtime } from '../runtime.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
 import * as answers from './answers.ts'
 import { type ArmedFaults, expiresDefaultMs, expiresMaxMs } from './armed-faults.ts'
@@ -17,6 +18,7 @@ import { streamEvents } from './stream-events.ts'
 
 export interface RouteParts {
   engine: RemoteEngine
+  runtime: Runtime
   faults: ArmedFaults
   plans: ArmedPlans
   runs: Runs
@@ -293,7 +295,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
       return reply.code(204).send()
     },
   )
-  app.get<{ Querystring: { after?: number; types?: string } }>(
+  app.get<{ Querystring: { after?: number; types?: string; batched?: boolean } }>(
     '/v1/events',
     {
       sse: 'only',
@@ -317,6 +319,12 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
                 description: 'Only these types, with commas between',
               }),
             ),
+            batched: Type.Optional(
+              Type.Boolean({
+                description:
+                  'Many events in one message `batch`, a list of them; its id is that of the last',
+              }),
+            ),
           },
           { additionalProperties: false },
         ),
@@ -324,8 +332,12 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
         response: withProblems({ 200: Type.String({ description: 'A stream of events' }) }),
       },
     },
-    (request: FastifyRequest<{ Querystring: { after?: number; types?: string } }>, reply) =>
-      streamEvents(feed, request.query, reply as FastifyReply),
+    (
+      request: FastifyRequest<{
+        Querystring: { after?: number; types?: string; batched?: boolean }
+      }>,
+      reply,
+    ) => streamEvents(feed, request.query, reply as FastifyReply, parts.runtime),
   )
   app.get(
     '/v1/verdict',
