@@ -155,6 +155,7 @@ export async function connectProxy(
     },
     transactions: () => listed<'transactions'>('/v1/transactions', 'transactions'),
     groups: () => listed<'groups'>('/v1/groups', 'groups'),
+    posture: () => listed<'posture'>('/v1/clients', 'clients'),
     doors: () => listed<'doors'>('/v1/links', 'links'),
     brokers: () => listed<'brokers'>('/v1/brokers', 'brokers'),
     connections: () => listed<'connections'>('/v1/connections', 'connections'),

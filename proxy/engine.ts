@@ -11,7 +11,15 @@ import { createMessageEffects } from './effects/message.ts'
 import { createPartitions } from './effects/partitions.ts'
 import { createWorld } from './effects/world.ts'
 import { OperatorError } from './errors.ts'
-import type { Emit, ExchangeIdentity, FaultStatus, Firing, Plane, ProxyEvent } from './events.ts'
+import type {
+  ClientPosture,
+  Emit,
+  ExchangeIdentity,
+  FaultStatus,
+  Firing,
+  Plane,
+  ProxyEvent,
+} from './events.ts'
 import type { FaultSpec } from './faults/fault.ts'
 import { createRuleBook, kindOf, type Rule } from './faults/rules.ts'
 import type { TopicAliases } from './faults/trigger.ts'
@@ -33,6 +41,7 @@ import {
 import { createWindows } from './flow/windows.ts'
 import type { Runtime } from './runtime.ts'
 import type { GroupView } from './transactions/groups.ts'
+import { createPosture } from './transactions/posture.ts'
 import { createTracker, type TransactionView } from './transactions/tracker.ts'
 
 export interface EngineOptions {
@@ -66,6 +75,8 @@ export interface Engine {
   status(): FaultStatus[]
   transactions(): TransactionView[]
   groups(): GroupView[]
+  /** Every client seen, what it does, and what is wrong with that. */
+  posture(): ClientPosture[]
   /** Clocks of `at:` and `every:` start now: the application is warm. */
   markWarm(): void
   /** Clocks stand still until the next `markWarm`: another application begins. */
@@ -142,8 +153,12 @@ export function createEngine(
 ): Engine {
   const { runtime, host } = parts
   // The tracker's events have their time already; there are too many of them to copy each.
-  const emit: Emit = (event) =>
-    parts.listener(('atMs' in event ? event : { atMs: runtime.nowMs(), ...event }) as ProxyEvent)
+  const emit: Emit = (event) => {
+    const stamped = ('atMs' in event ? event : { atMs: runtime.nowMs(), ...event }) as ProxyEvent
+    parts.listener(stamped)
+    if (stamped.type !== 'transaction' && stamped.type !== 'producer') return
+    for (const found of posture.seeEvent(stamped)) parts.listener(found)
+  }
   const aliases: Record<string, string> = { ...options.topicAliases }
   const rules = createRuleBook({ random: runtime.random, aliases })
   const topics = createTopicNames()
@@ -155,6 +170,7 @@ export function createEngine(
       return journalsAll ? 'all' : 'transactional'
     },
   })
+  const posture = createPosture({ topicName: topics.nameOf })
   const live = new Set<Connection>()
   const windows = createWindows(() => live)
   const cluster = createClusterView(brokers, topics, aliases)
@@ -354,6 +370,7 @@ export function createEngine(
       doorOf: (instance) => links.door(instance),
       advertise: options.advertise,
       emit,
+      posture,
       get journalAllProduce() {
         return journalsAll
       },
@@ -496,6 +513,7 @@ export function createEngine(
       })),
     transactions: () => tracker.transactions(),
     groups: () => tracker.groups(),
+    posture: () => posture.clients(),
     markWarm() {
       if (isWarm) return
       isWarm = true

@@ -116,6 +116,65 @@ export interface FaultStatus {
   firings: Firing[]
 }
 
+/** What is wrong with how an application uses Kafka, seen without any fault. */
+export type PostureProblemKind =
+  /** Reads a topic that holds transactions, aborted ones included. */
+  | 'reads-uncommitted'
+  | 'acks-not-all'
+  | 'not-idempotent'
+  /** Commits offsets by the clock beside a transactional producer of the same application. */
+  | 'auto-commit'
+  /** A group's offsets are committed inside transactions and outside of them. */
+  | 'offsets-beside-transactions'
+  /** Two connections that are both alive use one transactional id as their own. */
+  | 'shared-transactional-id'
+  /** Each start takes a new transactional id, so that nobody is ever fenced. */
+  | 'ids-never-repeat'
+  /** A transaction lasted longer than its timeout allows. */
+  | 'timeout-too-short'
+
+export interface PostureProblem {
+  problem: PostureProblemKind
+  topic?: string
+  group?: string
+  transactionalId?: string
+  /** One sentence on what was seen and what can come of it. */
+  message: string
+}
+
+/** How a client is told from others: by the listener, its client id and its library. */
+export interface ClientName {
+  instance?: string
+  clientId: string | null
+  software?: string
+  softwareVersion?: string
+}
+
+export type Acks = 'all' | 'leader' | 'none'
+
+/** What one client was seen to do; of each thing the weakest that was seen. */
+export interface ClientPosture extends ClientName {
+  firstSeenAtMs: number
+  lastSeenAtMs: number
+  produces: Array<{ topic: string; acks: Acks; idempotent: boolean; transactional: boolean }>
+  reads: Array<{ topic: string; isolation: 'read_committed' | 'read_uncommitted' }>
+  groups: Array<{
+    group: string
+    protocol?: 'classic' | 'consumer'
+    offsets: 'none' | 'in-transactions' | 'outside' | 'both'
+    /** Commits come by the clock. */
+    autoCommit: boolean
+  }>
+  /** The newest of them. */
+  transactionalIds: string[]
+  transactionalIdCount: number
+  protocols: TransactionProtocol[]
+  /** The shortest timeout that it asked for. */
+  transactionTimeoutMs?: number
+  longestTransactionMs?: number
+  problems: PostureProblem[]
+}
+
 export type ProxyEvent = { atMs: number } & (
   | { type: 'connection-opened'; connection: number; plane: Plane; node: number; instance?: string }
   | { type: 'connection-closed'; connection: number; cause: string }
@@ -127,6 +186,8 @@ export type ProxyEvent = { atMs: number } & (
       software?: string
       softwareVersion?: string
     }
+  /** Something is wrong with a client's use of Kafka; told once per client and thing. */
+  | ({ type: 'posture'; client: ClientName } & PostureProblem)
   /** A Produce exchange is over: answered, or its connection closed without an answer. */
   | {
       type: 'send'

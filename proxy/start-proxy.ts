@@ -31,6 +31,7 @@ const methods = [
   'status',
   'transactions',
   'groups',
+  'posture',
   'markWarm',
   'markCold',
   'stopClocks',

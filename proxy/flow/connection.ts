@@ -11,6 +11,9 @@ export const keptBytesMax = 1024 * 1024
 /** How long a broker's leg stays open for an answer whose client is gone. */
 export const lingerLimitMs = 120_000
 
+/** Places in the counts of requests: API keys below the last place, and that for all others. */
+export const countedApis = 128
+
 const nothing = Buffer.alloc(0)
 
 /** A request and its answer. The pipeline hangs what it knows on `about`. */
@@ -122,6 +125,10 @@ export interface Connection {
   clientId: string | null | undefined
   /** What its Produce requests look like, newest last. */
   produceShapes: ProduceShape[]
+  /** Requests by API key; those of unknown keys in the last place. */
+  readonly requestCounts: Uint32Array
+  /** Bytes that came from the client, and from the broker. */
+  readonly bytesFrom: { client: number; broker: number }
   /** Extra time for every message, while a delay window lasts. */
   slow:
     | {
@@ -204,6 +211,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
   let clientPaused = 0
   let brokerPaused = 0
   const timers = new Set<() => void>()
+  const bytesFrom = { client: 0, broker: 0 }
 
   function pauseClient(why: number): void {
     if (clientPaused === 0) client.pause()
@@ -666,7 +674,10 @@ export function openConnection(setup: ConnectionSetup): Connection {
   function dialBroker(): void {
     broker = setup.dial(() => undefined)
     broker.listen({
-      bytes: fromBroker,
+      bytes(chunk) {
+        bytesFrom.broker += chunk.length
+        return fromBroker(chunk)
+      },
       ended() {
         brokerEnded = true
         if (lingering || clientGone) closeBoth('fin', 'the broker closed')
@@ -775,6 +786,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
     },
     clientId: undefined,
     produceShapes: [],
+    requestCounts: new Uint32Array(countedApis),
+    bytesFrom,
     slow: undefined,
     block: undefined,
     get torn() {
@@ -824,7 +837,10 @@ export function openConnection(setup: ConnectionSetup): Connection {
   }
 
   client.listen({
-    bytes: fromClient,
+    bytes(chunk) {
+      bytesFrom.client += chunk.length
+      return fromClient(chunk)
+    },
     ended() {
       clientEnded = true
       if (deaf || connection.block?.toBroker === true) {

@@ -24,17 +24,19 @@ import {
 import type { BatchFacts } from '../protocol/record-batch.ts'
 import { errorCodesIn } from '../protocol/synthesize.ts'
 import type { Runtime } from '../runtime.ts'
+import type { Posture } from '../transactions/posture.ts'
 import type { Observation, RepeatedProduce, Tracker } from '../transactions/tracker.ts'
 import type { Brokers } from './brokers.ts'
-import type {
-  Connection,
-  Effect,
-  Exchange,
-  Gate,
-  Pass,
-  Pipeline,
-  ReplyVerdict,
-  RequestVerdict,
+import {
+  type Connection,
+  countedApis,
+  type Effect,
+  type Exchange,
+  type Gate,
+  type Pass,
+  type Pipeline,
+  type ReplyVerdict,
+  type RequestVerdict,
 } from './connection.ts'
 import { createGate } from './gate.ts'
 import type { ClientDoor } from './links.ts'
@@ -61,6 +63,8 @@ import { sourceOf, type Windows } from './windows.ts'
 
 const produceKey = 0
 const headerBytesMin = 14
+/** Of the requests of one API on a connection the posture sees the first, then at each doubling, then every so many. */
+const sampleEvery = 1_024
 
 /** What the pipeline knows of an exchange. */
 export interface About {
@@ -85,6 +89,8 @@ export interface About {
   toldReply: Message | undefined
   /** The broker's answer, as long as it is held back. */
   waiting: Observation | undefined
+  /** Shown to the posture. */
+  isSampled: boolean
 }
 
 export interface TakenRequest {
@@ -134,6 +140,8 @@ export function createPipeline(options: {
   advertise: Readonly<Record<string, number>>
   taker: Taker
   emit: Emit
+  /** Who looks at a sample of what clients send. */
+  posture: Posture
   journalAllProduce: boolean
   clientLeft: (connection: Connection) => void
   closed: (connection: Connection, cause: string) => void
@@ -146,6 +154,13 @@ export function createPipeline(options: {
   const replyModes = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
   /** 1 where a rule or a waiter may care for answers, so that a view of one is worth making. */
   const repliesAsked = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
+
+  /** 0: the posture does not look at this API, 1: at a sample, 2: at all that is decoded. */
+  const looks = new Uint8Array(apisMax)
+  for (let key = 0; key < apisMax; key++) {
+    const { [options.posture.concerns(key)]: look } = { none: 0, sample: 1, all: 2 }
+    looks[key] = look
+  }
 
   /** How often rules have changed. */
   let chartNumber = 0
@@ -182,6 +197,7 @@ export function createPipeline(options: {
   let mode: FrameMode = stream
   let shape: ProduceShape | undefined
   let isTransactional = false
+  let isSampled = false
   /** Filled anew by each repeated Produce. */
   const batch: BatchFacts = { producerId: 0, producerEpoch: 0, baseSequence: 0, recordCount: 0 }
 
@@ -362,6 +378,14 @@ export function createPipeline(options: {
     if (c.produceShapes.length > produceShapesMax) c.produceShapes.shift()
   }
 
+  /** Whether the posture looks at the request whose header was just read. */
+  function samples(c: Connection): boolean {
+    const look = looks[apiKey] ?? 0
+    if (look !== 1) return look === 2
+    const number = (c.requestCounts[apiKey] ?? 0) + 1
+    return (number & (number - 1)) === 0 || number % sampleEvery === 0
+  }
+
   /** From here on the exchange is one like any other. */
   function expand(about: About): void {
     if (about.repeated === undefined) return
@@ -454,6 +478,7 @@ export function createPipeline(options: {
         body.subarray(header.bodyOffset),
       )
       about.observation = observe(c, exchange, about, about.request)
+      if (about.isSampled) emitAll(options.posture.see(about.observation))
       return true
     } catch (cause) {
       const api = apiOf(exchange.apiKey)?.name ?? exchange.apiKey
@@ -591,22 +616,33 @@ export function createPipeline(options: {
       silent = false
       mode = stream
       shape = undefined
+      isSampled = false
       if (!knows(apiKey, version)) return mode
       mode = requestModes.get(c.plane)?.[apiKey] ?? stream
-      if (apiKey !== produceKey) return mode
+      if (c.plane === 'client') isSampled = samples(c)
+      if (apiKey !== produceKey) {
+        if (isSampled && mode === stream) mode = tee
+        return mode
+      }
       shape = shapeIn(c, chunk, at, available)
-      if (shape !== undefined) return mode
+      // It is like one that the posture has seen.
+      if (shape !== undefined) {
+        isSampled = false
+        return mode
+      }
       const head = readProduceHead(chunk, at, available)
       if (head < 0) return head
       // An unknown header tag: too rare to read by hand, so the frame is decoded whole.
       if (head === 0) mode = gather
       else if (mode === tee && !isTransactional && !options.journalAllProduce) {
-        mode = rules.wants('reply', c.plane, 'Produce') ? tee : stream
+        mode = isSampled || rules.wants('reply', c.plane, 'Produce') ? tee : stream
       }
       return mode
     },
 
     openExchange(c) {
+      const place = apiKey >= 0 && apiKey < countedApis ? apiKey : countedApis - 1
+      c.requestCounts[place] = (c.requestCounts[place] ?? 0) + 1
       const carries = c.plane === 'client' && mayCarryAddresses(apiKey, version)
       const exchange: Exchange<About> = {
         apiKey,
@@ -635,6 +671,7 @@ export function createPipeline(options: {
           answered: false,
           toldReply: undefined,
           waiting: undefined,
+          isSampled,
         }
       }
       return exchange
@@ -770,6 +807,7 @@ export function createPipeline(options: {
         answered: false,
         toldReply: undefined,
         waiting: undefined,
+        isSampled: false,
       }
       if (!routed) return decideReply(c, exchange, aboutOrNone, reply, false)
       if (exchange.apiKey === apiVersionsKey) {
@@ -829,6 +867,7 @@ export function createPipeline(options: {
         (about) => !about.answered && !about.late && !waitedFor.has(about),
       )
       taken.delete(c.id)
+      options.posture.connectionClosed(c.id)
       options.closed(c, cause)
       const atMs = runtime.nowMs()
       const lost: Observation[] = []

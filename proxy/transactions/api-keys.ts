@@ -7,6 +7,7 @@ export const joinGroupKey = 11
 export const heartbeatKey = 12
 export const leaveGroupKey = 13
 export const syncGroupKey = 14
+export const apiVersionsKey = 18
 export const initProducerIdKey = 22
 export const addPartitionsToTxnKey = 24
 export const addOffsetsToTxnKey = 25

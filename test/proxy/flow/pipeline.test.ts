@@ -11,6 +11,7 @@ import { encodeRequest, encodeResponse } from '../../../proxy/protocol/codec.ts'
 import { requestFrame, responseFrame } from '../../../proxy/protocol/frame.ts'
 import { writeBatch } from '../../../proxy/protocol/record-batch.ts'
 import type { Runtime } from '../../../proxy/runtime.ts'
+import { createPosture } from '../../../proxy/transactions/posture.ts'
 import { createTracker } from '../../../proxy/transactions/tracker.ts'
 
 const produce = 0
@@ -74,6 +75,7 @@ function play(rule?: { request: string } | { reply: string }) {
       reply: (_decision, message) => message.goOn,
     },
     emit: (event) => void events.push(event),
+    posture: createPosture({ topicName: topics.nameOf }),
     journalAllProduce: true,
     clientLeft: () => undefined,
     closed: () => undefined,

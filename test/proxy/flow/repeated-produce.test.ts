@@ -15,6 +15,7 @@ import * as codec from '../../../proxy/protocol/codec.ts'
 import { errorCodeNamed } from '../../../proxy/protocol/error-codes.ts'
 import { requestFrame, responseFrame } from '../../../proxy/protocol/frame.ts'
 import { writeBatch } from '../../../proxy/protocol/record-batch.ts'
+import { createPosture } from '../../../proxy/transactions/posture.ts'
 import { createTracker, type Tracker } from '../../../proxy/transactions/tracker.ts'
 
 const decoded = vi.hoisted(() => ({ requests: 0, replies: 0 }))
@@ -136,6 +137,7 @@ function play(
       reply: (_decision, message) => message.goOn,
     },
     emit: (event) => void events.push(event),
+    posture: createPosture({ topicName: topics.nameOf }),
     journalAllProduce: true,
     clientLeft: () => undefined,
     closed: () => undefined,
