@@ -8,6 +8,7 @@ import { clusterCommand } from './commands/cluster.ts'
 import { demoCommand } from './commands/demo.ts'
 import { type CommandContext, type RawOptions, runFlags, usageError } from './commands/flags.ts'
 import { plansCommand } from './commands/plans.ts'
+import { postureCommand } from './commands/posture.ts'
 import { proxyCommand } from './commands/proxy.ts'
 import { replayCommand } from './commands/replay.ts'
 import { reportCommand } from './commands/report.ts'
@@ -80,6 +81,12 @@ function commandLine(): Cli {
     .option('--await-cluster <time>', 'Wait so long for a first broker to answer')
     .example('  gauntlet proxy --bootstrap kafka-1:9092,kafka-2:9092 --plan faults.yaml')
     .action((options: RawOptions) => proxyCommand(options, context))
+  cli
+    .command('posture', 'Who uses Kafka how, as a running proxy has seen it')
+    .option('--proxy <url>', 'The proxy’s REST; default: http://127.0.0.1:8474')
+    .option('--json', 'Print it as JSON')
+    .example('  gauntlet posture --proxy http://127.0.0.1:8474')
+    .action((options: RawOptions) => postureCommand(options, context))
   cli
     .command('cluster <action>', 'up, down or status of brokers that stay on this machine')
     .option('--name <name>', 'Which one, where there are several')

@@ -474,6 +474,10 @@ export async function runPlan(
           await stage.proxy.engine.healAll()
           const faults = await stage.proxy.engine.status()
           write({ type: 'fault-status', atMs: runtime.nowMs(), faults })
+          const clients = (await stage.proxy.engine.posture()).filter(
+            ({ instance }) => instance !== undefined && names.includes(instance),
+          )
+          write({ type: 'posture-list', atMs: runtime.nowMs(), clients })
           await application.stop()
           phase('instances-stopped')
           await compareWithCluster(running, stage)

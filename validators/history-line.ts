@@ -1,6 +1,6 @@
 // The closed union of all lines of a run's history: what the proxy reports, and what the runner, the readers and
 // the application add. One line is one JSON object (docs/history.md). Types only.
-import type { CommittedOffset, FaultStatus, ProxyEvent } from '../proxy/events.ts'
+import type { ClientPosture, CommittedOffset, FaultStatus, ProxyEvent } from '../proxy/events.ts'
 
 export type Verdict = 'PASS' | 'INCONCLUSIVE' | 'FAIL'
 
@@ -294,6 +294,13 @@ export type AuditLine =
   | DrainLine
   | OpenTransactionLine
 
+/** How each of the application's clients was seen to use Kafka, once it had done its work. */
+export interface PostureLine {
+  type: 'posture-list'
+  atMs: number
+  clients: ClientPosture[]
+}
+
 export type HistoryLine =
   | ProxyEvent
   | AuditLine
@@ -303,4 +310,5 @@ export type HistoryLine =
   | InstanceLine
   | BrokerLine
   | FaultStatusLine
+  | PostureLine
   | GuardLine

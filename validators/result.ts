@@ -1,6 +1,6 @@
 // What result.json holds, drawn from the judgement of a run. The same history gives the same text, timings included:
 // they too come from the history.
-import type { FaultStatus } from '../proxy/events.ts'
+import type { ClientPosture, FaultStatus } from '../proxy/events.ts'
 import { availability } from './availability.ts'
 import { commitLatency, type Latencies } from './commit-latency.ts'
 import type { RecordCounts, TransactionCounts } from './counts.ts'
@@ -52,6 +52,8 @@ export interface RunResult {
   guards: Array<{ name: string; holds: boolean; missing: string[] }>
   /** Kinds that could not be judged, or in part; only where the traffic did not pass the proxy. */
   notJudged?: NotJudged[]
+  /** How the application's clients use Kafka, and what is wrong with that whatever the verdict. */
+  posture?: ClientPosture[]
   /** Milliseconds from one phase to the next. */
   timings: Record<string, number>
 }
@@ -91,6 +93,7 @@ export function resultOf(history: History, judgement: Judgement): RunResult {
       missing,
     })),
     ...(gaps.length === 0 ? {} : { notJudged: gaps }),
+    ...(history.timeline.posture.length === 0 ? {} : { posture: [...history.timeline.posture] }),
     timings: timingsOf(history),
   }
 }

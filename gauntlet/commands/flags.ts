@@ -2,8 +2,11 @@
 import { randomInt } from 'node:crypto'
 import { OperatorError } from '../../proxy/errors.ts'
 import type { Output } from '../reports/output.ts'
+import type { RestProxy } from '../rest-client.ts'
 
 const seedMax = 0xffff_ffff
+/** Where a proxy's REST listens unless told otherwise. */
+const proxyDefault = 'http://127.0.0.1:8474'
 
 /** What every command is given beside its own arguments. */
 export interface CommandContext {
@@ -66,6 +69,12 @@ function proxyAddress(given: string): string {
   const url = /^https?:\/\//.test(given) ? given : `http://${given}`
   if (URL.canParse(url)) return url.replace(/\/$/, '')
   throw usageError(`--proxy ${given} is no address`, 'Write http://HOST:PORT of its REST.')
+}
+
+/** The proxy that a command speaks to: the one named, or where one listens unless told otherwise. */
+export function proxyOf(options: RawOptions): RestProxy {
+  const url = proxyAddress(text('--proxy', options.proxy ?? proxyDefault))
+  return { url, token: restToken() }
 }
 
 function clusterName(given: string): string {

@@ -3,6 +3,7 @@
 import type { Verdict } from '../../validators/history-line.ts'
 import type { Result } from '../run-events.ts'
 import type { Output } from './output.ts'
+import { problemLines } from './posture-table.ts'
 import { count } from './words.ts'
 
 /** Longer lists are in result.json. */
@@ -60,6 +61,15 @@ function notJudgedLines({ notJudged = [] }: Result): string[] {
   )
 }
 
+function postureOf({ posture = [] }: Result): string[] {
+  const lines = problemLines(posture)
+  const more = lines.length - reasonsShownMax
+  return [
+    ...lines.slice(0, reasonsShownMax),
+    ...(more > 0 ? [`posture: ${count(more)} more in result.json`] : []),
+  ]
+}
+
 export interface LastWords {
   result: Result
   /** Where the result was written, if it was. */
@@ -86,6 +96,7 @@ export function verdictLines({ result, outDir, again }: LastWords, colours: Colo
     ),
     ...faultLines(result).map((line) => quiet(`${pad} ${line}`)),
     ...notJudgedLines(result).map((line) => quiet(`${pad} ${line}`)),
+    ...postureOf(result).map((line) => `${pad} ${line}`),
     '',
     ...(outDir === undefined ? [] : [`  result  ${outDir}/result.json`]),
     ...(again === undefined ? [] : [`  again   ${again}`]),

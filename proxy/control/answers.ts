@@ -70,6 +70,73 @@ export const Group = Type.Object(
   { ...open, title: 'Group' },
 )
 
+const PostureProblem = Type.Object(
+  {
+    problem: Type.Enum([
+      'reads-uncommitted',
+      'acks-not-all',
+      'not-idempotent',
+      'auto-commit',
+      'offsets-beside-transactions',
+      'shared-transactional-id',
+      'ids-never-repeat',
+      'timeout-too-short',
+    ]),
+    topic: Type.Optional(Type.String()),
+    group: Type.Optional(Type.String()),
+    transactionalId: Type.Optional(Type.String()),
+    message: Type.String({ description: 'What was seen, and what can come of it' }),
+  },
+  open,
+)
+
+export const Client = Type.Object(
+  {
+    instance: Type.Optional(Type.String()),
+    clientId: Type.Union([Type.String(), Type.Null()]),
+    software: Type.Optional(Type.String({ description: 'The library, by its own word' })),
+    softwareVersion: Type.Optional(Type.String()),
+    firstSeenAtMs: Milliseconds('Since the epoch'),
+    lastSeenAtMs: Milliseconds('When its requests were last looked at'),
+    produces: Type.Array(
+      Type.Object({
+        topic: Type.String(),
+        acks: Type.Enum(['all', 'leader', 'none']),
+        idempotent: Type.Boolean(),
+        transactional: Type.Boolean(),
+      }),
+    ),
+    reads: Type.Array(
+      Type.Object({
+        topic: Type.String(),
+        isolation: Type.Enum(['read_committed', 'read_uncommitted']),
+      }),
+    ),
+    groups: Type.Array(
+      Type.Object(
+        {
+          group: Type.String(),
+          protocol: Type.Optional(Type.Enum(['classic', 'consumer'])),
+          offsets: Type.Enum(['none', 'in-transactions', 'outside', 'both']),
+          autoCommit: Type.Boolean(),
+        },
+        open,
+      ),
+    ),
+    transactionalIds: Type.Array(Type.String(), { description: 'The newest of them' }),
+    transactionalIdCount: Type.Integer(),
+    protocols: Type.Array(Type.Enum(['V1', 'V2'])),
+    transactionTimeoutMs: Type.Optional(Milliseconds('The shortest that it asked for')),
+    longestTransactionMs: Type.Optional(Milliseconds('From its first send to its end')),
+    problems: Type.Array(PostureProblem),
+  },
+  {
+    ...open,
+    title: 'Client',
+    description: 'What one client was seen to do; of each thing the weakest that was seen',
+  },
+)
+
 export const Broker = Type.Object(
   {
     node: Type.Integer(),

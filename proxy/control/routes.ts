@@ -238,6 +238,18 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     async () => ({ groups: await engine.groups() }),
   )
   app.get(
+    '/v1/clients',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'listClients',
+        summary: 'Every client seen: what it does, with which library, and what is wrong with that',
+        response: withProblems({ 200: list(answers.Client, 'clients') }),
+      },
+    },
+    async () => ({ clients: await engine.posture() }),
+  )
+  app.get(
     '/v1/brokers',
     {
       schema: {

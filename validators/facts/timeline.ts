@@ -1,5 +1,5 @@
 // What happened when: phases, faults, progress of the instances, processes, errors. Small things, all kept.
-import type { FaultStatus, Firing, ProxyEvent } from '../../proxy/events.ts'
+import type { ClientPosture, FaultStatus, Firing, ProxyEvent } from '../../proxy/events.ts'
 import type {
   BrokerLine,
   DrainLine,
@@ -52,6 +52,7 @@ export interface Timeline {
   groupOffsets: readonly GroupOffsetsLine[]
   openTransactions: readonly OpenTransactionLine[]
   guards: readonly GuardLine[]
+  posture: readonly ClientPosture[]
 }
 
 export interface TimelineCollector {
@@ -78,6 +79,7 @@ export function collectTimeline(): TimelineCollector {
   const openTransactions: OpenTransactionLine[] = []
   const guards: GuardLine[] = []
   let drain: DrainLine | undefined
+  let posture: readonly ClientPosture[] = []
 
   function takeEnd(line: Extract<ProxyEvent, { type: 'transaction' }>): void {
     const { transactionalId, transaction, phase, outcome, atMs } = line
@@ -195,6 +197,9 @@ export function collectTimeline(): TimelineCollector {
         case 'guard':
           guards.push(line)
           return
+        case 'posture-list':
+          posture = line.clients
+          return
       }
     },
     finish(planned) {
@@ -220,6 +225,7 @@ export function collectTimeline(): TimelineCollector {
         groupOffsets,
         openTransactions,
         guards,
+        posture,
       }
     },
   }

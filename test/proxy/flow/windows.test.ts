@@ -22,6 +22,8 @@ function connectionTo(node: number) {
     stalled: false,
     clientId: 'app',
     produceShapes: [],
+    requestCounts: new Uint32Array(0),
+    bytesFrom: { client: 0, broker: 0 },
     slow: undefined,
     block: undefined,
     stall: () => undefined,
