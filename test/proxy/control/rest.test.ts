@@ -231,6 +231,7 @@ describe('what REST tells', () => {
       '/metrics',
       '/ready',
       '/v1/brokers',
+      '/v1/clients',
       '/v1/connections',
       '/v1/connections/{id}',
       '/v1/events',

@@ -11,10 +11,11 @@ import { encodeRequest, encodeResponse } from '../../../proxy/protocol/codec.ts'
 import { requestFrame, responseFrame } from '../../../proxy/protocol/frame.ts'
 import { writeBatch } from '../../../proxy/protocol/record-batch.ts'
 import type { Runtime } from '../../../proxy/runtime.ts'
-import { createPosture } from '../../../proxy/transactions/posture.ts'
+import { createPosture, type Posture } from '../../../proxy/transactions/posture.ts'
 import { createTracker } from '../../../proxy/transactions/tracker.ts'
 
 const produce = 0
+const fetchKey = 1
 const version = 11
 
 const runtime: Runtime = {
@@ -56,7 +57,7 @@ function answerFrame(correlationId: number): Buffer {
 }
 
 /** One connection over the real stages, with legs of no socket. */
-function play(rule?: { request: string } | { reply: string }) {
+function play(rule?: { request: string } | { reply: string }, posture?: Posture) {
   const rules = createRuleBook({ random: runtime.random, aliases: {} })
   const topics = createTopicNames()
   const events: ProxyEventBody[] = []
@@ -75,7 +76,7 @@ function play(rule?: { request: string } | { reply: string }) {
       reply: (_decision, message) => message.goOn,
     },
     emit: (event) => void events.push(event),
-    posture: createPosture({ topicName: topics.nameOf }),
+    posture: posture ?? createPosture({ topicName: topics.nameOf }),
     journalAllProduce: true,
     clientLeft: () => undefined,
     closed: () => undefined,
@@ -157,5 +158,35 @@ describe('Produce on its way', () => {
     expect(client.bytes(produceFrame(1))).toBe(false)
     expect(broker.bytes(answerFrame(1))).toBe(false)
     expect(events.filter(({ type }) => type === 'send')).toHaveLength(1)
+  })
+})
+
+describe('what the posture looks at', () => {
+  const fetchFrame = (correlationId: number): Buffer =>
+    requestFrame(
+      { apiKey: fetchKey, apiVersion: 12, correlationId, clientId: 'reader' },
+      encodeRequest(fetchKey, 12, {
+        isolationLevel: 0,
+        topics: [{ topic: 'orders', partitions: [] }],
+      }),
+    )
+
+  it('is a sample: the first, each doubling, then every 1,024th', () => {
+    const looks: number[] = []
+    const posture = createPosture({ topicName: () => undefined })
+    const see: typeof posture.see = (o) => {
+      looks.push(o.correlationId)
+      return posture.see(o)
+    }
+    const { client, broker } = play(undefined, { ...posture, see })
+    const empty = encodeResponse(fetchKey, 12, { responses: [] })
+    for (let id = 1; id <= 3_000; id++) {
+      client.bytes(fetchFrame(id))
+      broker.bytes(responseFrame(fetchKey, 12, id, empty))
+    }
+    expect(looks).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048])
+    expect(posture.clients()).toMatchObject([
+      { clientId: 'reader', reads: [{ topic: 'orders', isolation: 'read_uncommitted' }] },
+    ])
   })
 })
