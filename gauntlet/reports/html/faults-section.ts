@@ -23,7 +23,7 @@ function firings({ name, firings: all, fired }: FaultStatus): Markup | undefined
   const shown = all.slice(0, firingsShownMax)
   const left = Math.max(fired, all.length) - shown.length
   return html`<details ${all.length <= 3 ? html`open` : undefined}><summary>Firings of ${name}</summary><div class="scroll"><table><tr><th>#</th><th>fired</th><th>lasted</th><th>at</th><th>effect</th><th>the broker’s answer</th></tr>
-${shown.map((firing) => html`<tr><td>${firing.number}</td><td>${clockMs(firing.firedAtMs)}</td><td>${lasted(firing)}</td><td>${messageOf(firing)}</td><td>${effectOf(firing)}</td><td>${firing.brokerAnswer === undefined ? '' : html`<code>${firing.brokerAnswer}</code>`}</td></tr>`)}
+${shown.map((firing) => html`<tr><td>${firing.number}</td><td class="time">${clockMs(firing.firedAtMs)}</td><td class="time">${lasted(firing)}</td><td>${messageOf(firing)}</td><td>${effectOf(firing)}</td><td>${firing.brokerAnswer === undefined ? '' : html`<code>${firing.brokerAnswer}</code>`}</td></tr>`)}
 </table></div>${left > 0 ? html`<p class="quiet">${count(left)} more in result.json.</p>` : undefined}</details>`
 }
 

@@ -4,7 +4,7 @@ import type { History } from '../../../validators/history.ts'
 import type { ResultFinding, RunResult } from '../../../validators/result.ts'
 import { count, counted } from '../words.ts'
 import { html, type Markup } from './markup.ts'
-import { clockMs } from './report-words.ts'
+import { clockMs, prose } from './report-words.ts'
 import { sequenceSvg, stepWords } from './sequence-diagram.ts'
 import { sequenceOf } from './sequence-steps.ts'
 
@@ -25,7 +25,7 @@ function findingCard(finding: ResultFinding, history: History): Markup {
   const sequence = sequenceOf(history, finding)
   return html`<article class="card finding ${allowed === undefined ? '' : 'allowed'}">
 <h3><span class="kind">${kind}</span> <span class="quiet">× ${count(number)}</span>${allowed === undefined ? undefined : html`<span class="tag">allowed: ${allowed}</span>`}</h3>
-<p class="sentence">${sentence}</p>
+<p class="sentence">${prose(sentence)}</p>
 ${sentence === summary ? undefined : html`<p class="quiet">${summary}</p>`}
 ${causes.length === 0 ? html`<p class="quiet">No fault touched it.</p>` : html`<p>${causes.map((cause) => html`<span class="tag bad">▼ ${cause}</span>`)}</p>`}
 ${
@@ -45,7 +45,7 @@ function proofTable({ proof }: ResultFinding): Markup | undefined {
   const shown = proof.slice(0, proofsShownMax)
   const left = proof.length - shown.length
   return html`<details><summary>Proof</summary><div class="scroll"><table><tr><th>id</th><th>place</th><th>producer</th><th>at</th><th>shows</th></tr>
-${shown.map((one) => html`<tr><td class="mono">${one.id}</td><td class="mono">${one.place}</td><td class="mono">${producerWords(one)}</td><td>${one.atMs === undefined ? '' : clockMs(one.atMs)}</td><td>${one.shows}</td></tr>`)}
+${shown.map((one) => html`<tr><td class="mono">${one.id}</td><td class="mono">${one.place}</td><td class="mono">${producerWords(one)}</td><td class="time">${one.atMs === undefined ? '' : clockMs(one.atMs)}</td><td>${one.shows}</td></tr>`)}
 </table></div>${left > 0 ? html`<p class="quiet">${left} more in result.json.</p>` : undefined}</details>`
 }
 

@@ -30,14 +30,14 @@ code, pre, .mono { font-family: ui-monospace, "SF Mono", "Cascadia Mono", Menlo,
 .about b { color: var(--ink); font-weight: 600; }
 .asks { margin: 14px 0 0; font-size: 15px; }
 nav { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 16px 2px 0; font-size: 14px; } nav a { text-decoration: none; } nav a:hover { text-decoration: underline; }
-.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 1px; background: var(--line); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; margin-top: 22px; }
-.numbers div { background: var(--card); padding: 12px 16px; } .numbers dt { font-size: 13px; color: var(--quiet); } .numbers dd { margin: 2px 0 0; font-size: 21px; font-weight: 620; }
+.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 1px; background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; margin-top: 22px; }
+  .numbers div { box-shadow: 0 0 0 1px var(--line); padding: 12px 16px; } .numbers dt { font-size: 13px; color: var(--quiet); } .numbers dd { margin: 2px 0 0; font-size: 21px; font-weight: 620; }
 .numbers .bad dd { color: var(--fail); } .numbers .zero dd { color: var(--quiet); font-weight: 500; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px; margin: 0 0 16px; }
 .scroll { overflow-x: auto; } .scroll svg { display: block; max-width: none; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; } th { text-align: left; font-weight: 560; color: var(--quiet); font-size: 13px; }
 th, td { padding: 8px 14px 8px 0; border-bottom: 1px solid var(--line); vertical-align: top; } tr:last-child > td { border-bottom: 0; } td.number, th.number { text-align: right; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: anywhere; } td.time { white-space: nowrap; } .card > p.quiet { font-size: 14px; margin-top: 8px; }
 .finding > h3 { display: flex; gap: 10px; align-items: baseline; flex-wrap: wrap; } .finding .kind { color: var(--fail); } .finding.allowed .kind { color: var(--quiet); }
 .finding .sentence { margin: 8px 0 4px; max-width: 100ch; overflow-wrap: anywhere; } .finding .scroll { margin-top: 14px; padding-top: 12px; border-top: 1px solid var(--line); }
 .tag { display: inline-block; border: 1px solid var(--line); border-radius: 20px; padding: 0 9px; font-size: 13px; color: var(--quiet); background: var(--soft); margin: 2px 6px 2px 0; overflow-wrap: anywhere; }
@@ -65,7 +65,7 @@ svg text { fill: var(--ink); font-size: 12px; } svg .quiet { fill: var(--quiet);
 .process { fill: var(--ink); font-size: 11px; }
 .rate { fill: var(--committed); fill-opacity: .22; stroke: var(--committed); stroke-width: 1.2; vector-effect: non-scaling-stroke; }
 .stall { fill: var(--unknown); fill-opacity: .16; } .stall-words { fill: var(--unsure); font-size: 11.5px; }
-.p50, .p99 { fill: none; stroke: var(--committed); stroke-width: 1.8; stroke-linecap: round; vector-effect: non-scaling-stroke; } .p99 { stroke: var(--fault); stroke-width: 1.4; stroke-dasharray: 4 3; }
+.p50, .p99 { fill: none; stroke: var(--committed); stroke-width: 2.2; stroke-linecap: round; vector-effect: non-scaling-stroke; } .p99 { stroke: var(--fault); stroke-width: 1.6; stroke-dasharray: 4 4; }
 .timeline:focus-visible { outline-offset: 6px; }
 .life { stroke: var(--line); stroke-width: 1.5; } .participant { fill: var(--soft); stroke: var(--line); } .participant-name { font-weight: 600; }
 .message { stroke: var(--ink); stroke-width: 1.4; } .message.reply { stroke: var(--quiet); stroke-dasharray: 5 3; } .message.marked { stroke-width: 2.2; } .message.lost { stroke: var(--fail); } .message.marker { stroke: var(--committed); }
@@ -74,7 +74,7 @@ svg text { fill: var(--ink); font-size: 12px; } svg .quiet { fill: var(--quiet);
 .clock { fill: var(--quiet); font-size: 11.5px; font-family: ui-monospace, Menlo, Consolas, monospace; }
 .section-line { stroke: var(--line); } .section-name { fill: var(--quiet); font-weight: 600; }
 .note { fill: var(--soft); stroke: var(--line); } .note.bad { fill: var(--unsure-soft); stroke: var(--unsure); } .note-text { font-size: 12px; }
-.fault-block { fill: var(--fault-soft); stroke: var(--fault); } .fault-text { fill: var(--fault); font-weight: 600; }
+.fault-block { fill: var(--fault-soft); stroke: var(--fault); } .hit { fill: var(--fault); font-weight: 600; paint-order: stroke; stroke: var(--card); stroke-width: 5px; } .fault-text { fill: var(--fault); font-weight: 600; }
 footer { margin-top: 44px; font-size: 13px; color: var(--quiet); }
 @media (max-width: 700px) { main { padding: 16px; } }
 @media print { :root { color-scheme: light; } body { font-size: 11pt; background: #fff; } main { max-width: none; padding: 0; } nav, .tools, .scripted .tools, .copy, .scripted .copy, .skip { display: none; }

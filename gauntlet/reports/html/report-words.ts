@@ -1,6 +1,7 @@
 // Words, numbers and times as the page says them. Times are UTC with milliseconds, as in the sentences of findings.
 import type { Firing } from '../../../proxy/events.ts'
 import { count, counted, duration } from '../words.ts'
+import { html, type Markup } from './markup.ts'
 import type { Bar, Cell, Look } from './run-picture.ts'
 
 /** 12:01:07.312 */
@@ -72,4 +73,12 @@ export function firingWords(fault: string, firing: Firing): string {
     ...(brokerAnswer === undefined ? [] : [`the broker answered ${brokerAnswer}`]),
     ...(discarded === true ? ['discarded: its client went away first'] : []),
   ].join('\n')
+}
+
+/** A sentence in which `names` between backticks stand out. */
+export function prose(text: string): Markup {
+  const parts = text.split('`')
+  // An odd one is no name but a backtick.
+  if (parts.length % 2 === 0) return html`${text}`
+  return html`${parts.map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))}`
 }

@@ -6,7 +6,7 @@ import { faultsSection } from './faults-section.ts'
 import { findingsSection } from './findings-section.ts'
 import { embeddedJson, html, type Markup } from './markup.ts'
 import { pageOf } from './page.ts'
-import { clockMs, day } from './report-words.ts'
+import { clockMs, day, prose } from './report-words.ts'
 import { drawRun } from './run-picture.ts'
 import { timelineSection } from './timeline-section.ts'
 
@@ -29,7 +29,7 @@ const reasonsShownMax = 8
 export function runReport({ result, history, planText, commands }: RunReport): string {
   const picture = drawRun(history, result)
   const body = html`
-${verdictSection(result, history)}
+${verdictSection(result, history, planText !== undefined)}
 ${numbers(result)}
 ${timelineSection(picture)}
 ${findingsSection(result, history)}
@@ -53,7 +53,7 @@ function expectedWords(result: RunResult): string {
   return `the plan expects ${result.expected}${kinds.length === 0 ? '' : ` with ${kinds.join(', ')}`}`
 }
 
-function verdictSection(result: RunResult, history: History): Markup {
+function verdictSection(result: RunResult, history: History, hasPlan: boolean): Markup {
   const { verdict, reasons, notes, plan, asks, seed, cluster } = result
   const more = reasons.slice(1, reasonsShownMax)
   const left = reasons.length - 1 - more.length
@@ -62,13 +62,13 @@ function verdictSection(result: RunResult, history: History): Markup {
     .map(([name, level]) => `, ${name} ${level}`)
   return html`<header class="verdict ${verdict}" id="verdict">
 <h1>${verdictSign[verdict]} ${verdict} <small>${expectedWords(result)}</small></h1>
-<p class="reason">${reasons[0] ?? 'no reason was given'}</p>
-${more.length === 0 ? undefined : html`<ul>${more.map((reason) => html`<li>${reason}</li>`)}${left > 0 ? html`<li>${left} more in result.json</li>` : undefined}</ul>`}
+<p class="reason">${prose(reasons[0] ?? 'no reason was given')}</p>
+${more.length === 0 ? undefined : html`<ul>${more.map((reason) => html`<li>${prose(reason)}</li>`)}${left > 0 ? html`<li>${left} more in result.json</li>` : undefined}</ul>`}
 ${asks === '' ? undefined : html`<p class="asks quiet">${asks}</p>`}
 <p class="about"><span>plan <b>${plan}</b></span><span>seed <b>${seed}</b></span><span>Kafka <b>${cluster.version}</b>, ${counted(cluster.brokers, 'broker')} (${cluster.kind}${features})</span><span>${day(history.run.atMs)} ${clockMs(history.run.atMs).slice(0, 8)}</span><span>took <b>${duration(result.timings.whole ?? 0)}</b></span></p>
 </header>
-<nav aria-label="Parts of this report"><a href="#time">Timeline</a><a href="#findings">Findings</a><a href="#faults">Faults</a><a href="#guards">What was made sure of</a><a href="#plan">Plan</a><a href="#repeat">Repeat it</a></nav>
-${notes.length === 0 ? undefined : html`<details><summary>${counted(notes.length, 'note')}</summary><ul>${notes.map((note) => html`<li>${note}</li>`)}</ul></details>`}`
+<nav aria-label="Parts of this report"><a href="#time">Timeline</a><a href="#findings">Findings</a><a href="#faults">Faults</a><a href="#guards">What was made sure of</a>${hasPlan ? html`<a href="#plan">Plan</a>` : undefined}<a href="#repeat">Repeat it</a></nav>
+${notes.length === 0 ? undefined : html`<details><summary>${counted(notes.length, 'note')}</summary><ul>${notes.map((note) => html`<li>${prose(note)}</li>`)}</ul></details>`}`
 }
 
 interface Figure {
@@ -100,9 +100,9 @@ function numbers({
     unwanted('lost', records.lost),
     unwanted('doubled', records.duplicated),
     unwanted('unexpected', records.unexpected),
-    plain('transactions committed', count(transactions.committed)),
-    plain('aborted', count(transactions.aborted)),
-    unwanted('unknown', transactions.unknown),
+    plain('commits', count(transactions.committed)),
+    plain('aborts', count(transactions.aborted)),
+    unwanted('unknown outcomes', transactions.unknown),
     ...(transactions.hanging > 0 ? [unwanted('hanging', transactions.hanging)] : []),
     ...(transactions.fenced > 0 ? [plain('producers fenced', count(transactions.fenced))] : []),
     plain('faults applied', `${applied} of ${faults.length}`),
@@ -115,8 +115,8 @@ function numbers({
     ...(commitLatency === undefined
       ? []
       : [
-          plain('commit p50', duration(commitLatency.whole.p50)),
-          plain('commit p99', duration(commitLatency.whole.p99)),
+          plain('commit latency p50', duration(commitLatency.whole.p50)),
+          plain('commit latency p99', duration(commitLatency.whole.p99)),
         ]),
     ...(availability === undefined
       ? []

@@ -4,7 +4,7 @@ import { html, type Markup } from './markup.ts'
 import { clockMs } from './report-words.ts'
 import type { Sequence, Step } from './sequence-steps.ts'
 
-const widthPx = 1_100
+const widthPx = 1_070
 const clockPx = 96
 const headPx = 44
 const rowPx = 40
@@ -57,7 +57,7 @@ export function stepWords(step: Step): string {
           : step.lost === 'reply'
             ? ' (the answer never arrived)'
             : ' (never answered)'
-      return `${at} ${step.client} to ${step.broker}: ${step.request}, ${step.reply}${lost}`
+      return `${at} ${step.client} to ${step.broker}: ${step.request}, ${step.reply}${lost}${step.hitBy === undefined ? '' : `, hit by ${step.hitBy.name} at the ${step.hitBy.moment}`}`
     }
     case 'fault':
       return `${at} fault ${step.text}`
@@ -140,10 +140,15 @@ function drawExchange(
         ? 'no answer'
         : step.reply
   const isBad = step.lost !== undefined || (step.reply !== 'NONE' && step.reply !== 'answered')
+  const hit = step.hitBy
+  const hitMark =
+    hit === undefined
+      ? undefined
+      : html`<text class="hit" x="${Math.round(Math.max(from, to) + 10)}" y="${(hit.moment === 'reply' ? replyY : requestY) + 4}">▼ ${hit.name}</text>`
   const labelX = step.lost === 'reply' ? (to + middle) / 2 : middle
   return {
     heightPx: 58,
-    markup: html`${request}${messageText(middle, y + 16, step.request, step.marked ? 'marked' : '')}${reply}${messageText(labelX, y + 41, replyText, isBad ? 'bad' : 'quiet')}`,
+    markup: html`${request}${messageText(middle, y + 16, step.request, step.marked ? 'marked' : '')}${reply}${messageText(labelX, y + 41, replyText, isBad ? 'bad' : 'quiet')}${hitMark}`,
   }
 }
 

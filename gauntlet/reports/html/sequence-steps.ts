@@ -1,6 +1,6 @@
 // What happened to the first record that a finding names, message by message: the transactions and exchanges that its
 // proofs speak of, the faults that touched them, and what became of the processes meanwhile. Pure.
-import type { Firing, ProxyEvent } from '../../../proxy/events.ts'
+import type { ExchangeIdentity, Firing, ProxyEvent } from '../../../proxy/events.ts'
 import type { WireOffsets, WireSend, WireTransaction } from '../../../validators/facts/wire.ts'
 import type { Proof } from '../../../validators/finding.ts'
 import { counted } from '../../../validators/finding.ts'
@@ -20,6 +20,12 @@ const journalMarginMs = 2_000
 /** Where an answer was lost: `request` never reached the broker, `reply` never came back. */
 export type Lost = 'request' | 'reply'
 
+export interface Hit {
+  /** `crash#2` */
+  name: string
+  moment: 'request' | 'reply'
+}
+
 export type Step = { atMs: number } & (
   | {
       kind: 'exchange'
@@ -31,8 +37,10 @@ export type Step = { atMs: number } & (
       lost: Lost | undefined
       /** It carried the record. */
       marked: boolean
+      /** The fault that this very exchange set off. */
+      hitBy: Hit | undefined
     }
-  | { kind: 'fault'; text: string; over: string | undefined }
+  | { kind: 'fault'; text: string }
   | { kind: 'marker'; from: string; broker: string; text: string }
   | { kind: 'note'; of: string; text: string; bad: boolean }
   | { kind: 'section'; text: string }
@@ -48,7 +56,8 @@ export interface Sequence {
   leftOut: string[]
 }
 
-const coordinator = 'coordinator'
+/** Requests that only the coordinator of a transaction answers. */
+const coordinatorApis = ['EndTxn', 'AddPartitionsToTxn', 'AddOffsetsToTxn', 'InitProducerId']
 const leader = (node: number): string => (node < 0 ? 'bootstrap broker' : `broker ${node}`)
 
 /** Undefined where no message is concerned, such as for a stall. */
@@ -68,24 +77,25 @@ export function sequenceOf(history: History, finding: ResultFinding): Sequence |
   if (told.length === 0 && loose.length === 0) return undefined
   const leftOut: string[] = []
   if (transactions.length > told.length) {
-    leftOut.push(`${counted(transactions.length - told.length, 'more transaction')}`)
+    leftOut.push(counted(transactions.length - told.length, 'more transaction'))
   }
   const turns = turnsOf(history, told)
+  const firings = touchingFirings(history, proofs)
+  const coordinator = coordinatorName(firings, told)
+  const telling: Telling = { history, proofs, firings, turns, coordinator, leftOut }
   const steps: Step[] = [
-    ...told.flatMap((transaction) =>
-      transactionSteps(transaction, turns, proofs, history, leftOut),
-    ),
-    ...loose.map((send) => sendStep(send, proofs)),
-    ...looseOffsets(history, proofs),
+    ...told.flatMap((transaction) => transactionSteps(transaction, telling)),
+    ...loose.map((send) => sendStep(send, telling)),
+    ...looseOffsets(telling),
   ]
   const fromMs = Math.min(...steps.map(({ atMs }) => atMs))
   const toMs = Math.max(...steps.map(({ atMs }) => atMs))
-  steps.push(...faultSteps(history, proofs), ...turnSteps(turns, told, fromMs, toMs))
+  steps.push(...faultSteps(firings), ...turnSteps(turns, told, fromMs, toMs))
   steps.push(...processSteps(history, proofs, fromMs, toMs))
   steps.sort((a, b) => a.atMs - b.atMs || order[a.kind] - order[b.kind])
   return {
     subject: first.id ?? (told[0] === undefined ? finding.kind : nameOf(told[0])),
-    participants: participantsOf(steps),
+    participants: participantsOf(steps, coordinator),
     steps,
     leftOut,
   }
@@ -103,6 +113,58 @@ const nameOf = ({ transaction, transactionalId }: WireTransaction): string =>
   `transaction ${transaction} of ${transactionalId}`
 
 const distinct = <Value>(values: readonly Value[]): Value[] => [...new Set(values)]
+
+/** What every step of a sequence is told with. */
+interface Telling {
+  history: History
+  proofs: readonly Proof[]
+  /** The firings that touched the record, by `fault#number`. */
+  firings: ReadonlyMap<string, Firing>
+  turns: Turns
+  coordinator: string
+  leftOut: string[]
+}
+
+function touchingFirings(history: History, proofs: readonly Proof[]): Map<string, Firing> {
+  const wanted = new Map<string, Firing>()
+  for (const touch of proofs.flatMap(({ touchedBy = [] }) => touchedBy)) {
+    const firing = history.timeline.faults
+      .find(({ name }) => name === touch.fault)
+      ?.firings.find(({ number }) => number === touch.firing)
+    if (firing !== undefined) wanted.set(`${touch.fault}#${touch.firing}`, firing)
+  }
+  return wanted
+}
+
+/** With its broker, where a fault has met it there and only one transactional id is told of. */
+function coordinatorName(
+  firings: ReadonlyMap<string, Firing>,
+  told: readonly WireTransaction[],
+): string {
+  const ids = distinct(told.map(({ transactionalId }) => transactionalId))
+  const [id] = ids
+  const met = [...firings.values()].flatMap(({ exchange }) =>
+    exchange !== undefined &&
+    exchange.plane === 'client' &&
+    exchange.node >= 0 &&
+    coordinatorApis.includes(exchange.api) &&
+    id !== undefined &&
+    exchange.transactionalIds?.includes(id)
+      ? [exchange.node]
+      : [],
+  )
+  return ids.length === 1 && met[0] !== undefined ? `coordinator (broker ${met[0]})` : 'coordinator'
+}
+
+function hitOf(
+  { firings }: Telling,
+  isHit: (exchange: ExchangeIdentity) => boolean,
+): Hit | undefined {
+  for (const [name, { exchange, moment }] of firings) {
+    if (exchange !== undefined && isHit(exchange)) return { name, moment: moment ?? 'request' }
+  }
+  return undefined
+}
 
 interface Turns {
   transactions: Array<Extract<ProxyEvent, { type: 'transaction' }>>
@@ -128,13 +190,8 @@ function clientOf(transaction: WireTransaction): string {
   return transaction.instance ?? transaction.transactionalId
 }
 
-function transactionSteps(
-  transaction: WireTransaction,
-  { transactions }: Turns,
-  proofs: readonly Proof[],
-  history: History,
-  leftOut: string[],
-): Step[] {
+function transactionSteps(transaction: WireTransaction, telling: Telling): Step[] {
+  const { proofs, leftOut } = telling
   const { sends, offsets, beganAtMs } = transaction
   const exchanges = byExchange(sends)
   const ranked = [...exchanges].sort(
@@ -142,26 +199,17 @@ function transactionSteps(
   )
   const shown = ranked.slice(0, sendsMax)
   if (exchanges.length > shown.length) {
-    leftOut.push(
-      `${counted(exchanges.length - shown.length, 'more Produce')} of ${nameOf(transaction)}`,
-    )
+    leftOut.push(`${exchanges.length - shown.length} more Produce of ${nameOf(transaction)}`)
   }
   if (offsets.length > offsetsMax) {
     leftOut.push(`${offsets.length - offsetsMax} more TxnOffsetCommit of ${nameOf(transaction)}`)
   }
   return [
     { atMs: beganAtMs, kind: 'section', text: nameOf(transaction) },
-    ...shown.map((group) => sendStep(group, proofs)),
-    ...offsets.slice(0, offsetsMax).map((one) => offsetsStep(one, clientOf(transaction))),
-    ...endSteps(
-      transaction,
-      transactions.filter(
-        (turn) =>
-          turn.transaction === transaction.transaction &&
-          turn.transactionalId === transaction.transactionalId,
-      ),
-    ),
-    ...markerSteps(transaction, proofs, history),
+    ...shown.map((group) => sendStep(group, telling)),
+    ...offsets.slice(0, offsetsMax).map((one) => offsetsStep(one, clientOf(transaction), telling)),
+    ...endSteps(transaction, telling),
+    ...markerSteps(transaction, telling),
   ]
 }
 
@@ -191,7 +239,12 @@ function carriesRecord(group: readonly WireSend[], proofs: readonly Proof[]): bo
   )
 }
 
-function sendStep(group: readonly WireSend[], proofs: readonly Proof[]): Step {
+const isSameAs =
+  (one: ExchangeIdentity) =>
+  (other: ExchangeIdentity): boolean =>
+    one.connection === other.connection && one.correlationId === other.correlationId
+
+function sendStep(group: readonly WireSend[], telling: Telling): Step {
   const [first] = group
   if (first === undefined) throw new Error('a Produce without a batch')
   const { exchange, sentAtMs, atMs, late, transaction } = first
@@ -211,11 +264,12 @@ function sendStep(group: readonly WireSend[], proofs: readonly Proof[]): Step {
     reply: errors.length === 0 ? 'no answer' : errors.join(', '),
     repliedAtMs: atMs,
     lost: !isUnknown ? undefined : errors.length === 0 ? 'request' : 'reply',
-    marked: carriesRecord(group, proofs),
+    marked: carriesRecord(group, telling.proofs),
+    hitBy: hitOf(telling, isSameAs(exchange)),
   }
 }
 
-function offsetsStep(one: WireOffsets, client: string): Step {
+function offsetsStep(one: WireOffsets, client: string, telling: Telling): Step {
   const { exchange, atMs, offsets, told, brokerError } = one
   const [first] = offsets
   const what = first === undefined ? '' : ` ${first.topic}-${first.partition}@${first.offset}`
@@ -229,14 +283,17 @@ function offsetsStep(one: WireOffsets, client: string): Step {
     repliedAtMs: atMs,
     lost: told !== 'unknown' ? undefined : brokerError === undefined ? 'request' : 'reply',
     marked: false,
+    hitBy: hitOf(telling, isSameAs(exchange)),
   }
 }
 
 /** EndTxn and how its outcome came to be known. */
-function endSteps(
-  transaction: WireTransaction,
-  turns: ReadonlyArray<Extract<ProxyEvent, { type: 'transaction' }>>,
-): Step[] {
+function endSteps(transaction: WireTransaction, telling: Telling): Step[] {
+  const turns = telling.turns.transactions.filter(
+    (turn) =>
+      turn.transaction === transaction.transaction &&
+      turn.transactionalId === transaction.transactionalId,
+  )
   const client = clientOf(transaction)
   const asked = turns.find(({ phase }) => phase === 'ending')
   const lost = turns.find(({ outcome }) => outcome === 'unknown')
@@ -249,12 +306,19 @@ function endSteps(
       atMs: asked.atMs,
       kind: 'exchange',
       client,
-      broker: coordinator,
+      broker: telling.coordinator,
       request: `EndTxn(${asked.asked ?? 'end'})`,
       reply: brokerError ?? (lost === undefined ? 'answered' : 'no answer seen'),
       repliedAtMs: answer?.atMs ?? asked.atMs,
       lost: lost === undefined ? undefined : brokerError === undefined ? 'request' : 'reply',
       marked: false,
+      hitBy: hitOf(
+        telling,
+        ({ api, transaction: number, transactionalIds = [] }) =>
+          api === 'EndTxn' &&
+          number === transaction.transaction &&
+          transactionalIds.includes(transaction.transactionalId),
+      ),
     })
   }
   if (lost !== undefined) {
@@ -294,8 +358,7 @@ const evidenceWords: Record<
 /** The markers that ended the records' batches, as the log has them. */
 function markerSteps(
   transaction: WireTransaction,
-  proofs: readonly Proof[],
-  history: History,
+  { proofs, history, coordinator }: Telling,
 ): Step[] {
   const seen = new Set<string>()
   return proofs.flatMap((proof): Step[] => {
@@ -343,7 +406,8 @@ function sendsOutside(history: History, proofs: readonly Proof[]): WireSend[][] 
 }
 
 /** Offset commits outside of transactions that a proof names. */
-function looseOffsets(history: History, proofs: readonly Proof[]): Step[] {
+function looseOffsets(telling: Telling): Step[] {
+  const { history, proofs } = telling
   const wanted = new Set(
     proofs.flatMap(({ exchange }) =>
       exchange?.api === 'OffsetCommit' ? [`${exchange.connection}/${exchange.correlationId}`] : [],
@@ -355,18 +419,11 @@ function looseOffsets(history: History, proofs: readonly Proof[]): Step[] {
         transaction === undefined && wanted.has(`${exchange.connection}/${exchange.correlationId}`),
     )
     .slice(0, offsetsMax)
-    .map((one) => offsetsStep(one, one.exchange.clientId ?? 'client'))
+    .map((one) => offsetsStep(one, one.exchange.clientId ?? 'client', telling))
 }
 
-function faultSteps(history: History, proofs: readonly Proof[]): Step[] {
-  const wanted = new Map<string, Firing>()
-  for (const touch of proofs.flatMap(({ touchedBy = [] }) => touchedBy)) {
-    const firing = history.timeline.faults
-      .find(({ name }) => name === touch.fault)
-      ?.firings.find(({ number }) => number === touch.firing)
-    if (firing !== undefined) wanted.set(`${touch.fault}#${touch.firing}`, firing)
-  }
-  return [...wanted].slice(0, firingsMax).flatMap(([name, firing]): Step[] => {
+function faultSteps(firings: ReadonlyMap<string, Firing>): Step[] {
+  return [...firings].slice(0, firingsMax).flatMap(([name, firing]): Step[] => {
     const { exchange, moment, effect, firedAtMs, healedAtMs, brokerAnswer } = firing
     const at = exchange === undefined ? '' : ` at the ${moment ?? 'message'} of ${exchange.api}`
     const answer = brokerAnswer === undefined ? '' : `; the broker answered ${brokerAnswer}`
@@ -375,11 +432,10 @@ function faultSteps(history: History, proofs: readonly Proof[]): Step[] {
         atMs: firedAtMs,
         kind: 'fault',
         text: `${name} fired${at}${effect === undefined ? '' : `: ${effect}`}${answer}`,
-        over: exchange?.api,
       },
       ...(healedAtMs === undefined
         ? []
-        : [{ atMs: healedAtMs, kind: 'fault', text: `${name} healed`, over: undefined } as const]),
+        : [{ atMs: healedAtMs, kind: 'fault', text: `${name} healed` } as const]),
     ]
   })
 }
@@ -431,7 +487,7 @@ function processSteps(
 }
 
 /** Clients, the proxy where it delivers by itself, the coordinator, leaders by number. */
-function participantsOf(steps: readonly Step[]): string[] {
+function participantsOf(steps: readonly Step[], coordinator: string): string[] {
   const clients: string[] = []
   const brokers: string[] = []
   let hasCoordinator = false

@@ -49,6 +49,6 @@ function notableTable({ notable, notableLeftOut }: RunPicture): Markup | undefin
   const left = notable.length - rows.length + notableLeftOut
   return html`<details><summary>${counted(notable.length + notableLeftOut, 'transaction')} that did not simply commit, or that a finding names</summary>
 <div class="scroll"><table><tr><th>transaction</th><th>from</th><th>lasted</th><th>what became of it</th><th class="number">records</th><th></th></tr>
-${rows.map((bar) => html`<tr><td>${bar.transactionalId} ${bar.transaction}</td><td>${clockMs(bar.fromMs)}</td><td>${duration(bar.toMs - bar.fromMs)}</td><td>${lookWords(bar)}</td><td class="number">${count(bar.records)}</td><td>${bar.found ? html`<span class="tag bad">finding</span>` : ''}</td></tr>`)}
+${rows.map((bar) => html`<tr><td>${bar.transactionalId} ${bar.transaction}</td><td class="time">${clockMs(bar.fromMs)}</td><td class="time">${duration(bar.toMs - bar.fromMs)}</td><td>${lookWords(bar)}</td><td class="number">${count(bar.records)}</td><td>${bar.found ? html`<span class="tag bad">finding</span>` : ''}</td></tr>`)}
 </table></div>${left > 0 ? html`<p class="quiet">${count(left)} more in history.ndjson.</p>` : undefined}</details>`
 }

@@ -5,14 +5,14 @@ import { html, type Markup, rounded } from './markup.ts'
 import { barWords, cellWords, clockTick, countsWords, firingWords } from './report-words.ts'
 import type { Bar, Cell, FaultRow, Lane, Look, RunPicture } from './run-picture.ts'
 
-const gutterPx = 148
-export const plotPx = 952
+const gutterPx = 190
+export const plotPx = 880
 const widthPx = gutterPx + plotPx
 const axisPx = 34
 const faultRowPx = 24
 const lanePx = 30
 const barPx = 16
-const chartPx = 74
+const chartPx = 92
 const gapPx = 14
 const ticksMax = 9
 const tickStepsMs = [
@@ -21,7 +21,10 @@ const tickStepsMs = [
 ]
 /** Signs above the bars of one lane; where they would stand on each other they say nothing. */
 const signsMax = 60
-const nameCharsMax = 20
+/** A number is written into each mark of a fault while there are few of them. */
+const numberedFiringsMax = 20
+const stallWordsPx = 120
+const nameCharsMax = 25
 
 type Place = (atMs: number) => number
 
@@ -36,7 +39,7 @@ export function timelineSvg(picture: RunPicture): Markup {
   const pieces = [
     axis(picture, place, heightPx),
     bands(picture, place, lanesTop, heightPx),
-    ...faults.map((row, index) => faultRow(row, index, faultsTop + index * faultRowPx, place)),
+    ...faults.map((row, index) => faultRow(row, faultsTop + index * faultRowPx, place)),
     ...lanes.map((lane, index) => laneRow(lane, picture, lanesTop + index * lanePx, place)),
     rateChart(picture, rateTop, place),
     latencyChart(picture, latencyTop, place),
@@ -93,18 +96,18 @@ function bands({ faults }: RunPicture, place: Place, topPx: number, heightPx: nu
   }
 }
 
-function faultRow(row: FaultRow, index: number, topPx: number, place: Place): Piece {
+function faultRow(row: FaultRow, topPx: number, place: Place): Piece {
   const { name, firings, leftOut } = row
   const middle = topPx + faultRowPx / 2
   const more = leftOut === 0 ? '' : ` (the first ${firings.length} of ${firings.length + leftOut})`
   return {
-    names: html`<text x="0" y="${middle + 4}" class="fault-name">${index === 0 ? '▼ ' : '▼ '}${clipped(name)}<title>${name}${more}</title></text>`,
+    names: html`<text x="0" y="${middle + 4}" class="fault-name">▼ ${clipped(name)}<title>${name}${more}</title></text>`,
     stretched: firings.map(({ firing, fromMs, toMs }) => {
       const x = place(fromMs)
       return html`<rect class="fault" x="${x}" y="${topPx + 5}" width="${rounded(place(toMs) - x)}" height="14"><title>${firingWords(name, firing)}</title></rect>`
     }),
     moved:
-      firings.length > 20
+      firings.length > numberedFiringsMax
         ? []
         : firings.map(({ firing, fromMs }) => {
             const x = place(fromMs)
@@ -208,7 +211,7 @@ function rateChart(picture: RunPicture, topPx: number, place: Place): Piece {
       html`<line class="lane-line" x1="0" x2="${plotPx}" y1="${bottom}" y2="${bottom}"/>`,
     ],
     moved: stalls
-      .filter((stall) => place(stall.toMs) - place(stall.fromMs) > 60)
+      .filter((stall) => place(stall.toMs) - place(stall.fromMs) > stallWordsPx)
       .map((stall) => {
         const x = place(stall.fromMs)
         return html`<text data-x="${x}" transform="translate(${x} 0)" x="6" y="${topPx + 12}" class="stall-words">no progress, ${duration(stall.toMs - stall.fromMs)}</text>`
