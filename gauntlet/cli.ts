@@ -6,7 +6,9 @@ import { exitCodes, OperatorError } from '../proxy/errors.ts'
 import { nearestWord } from '../proxy/plans/nearest.ts'
 import { clusterCommand } from './commands/cluster.ts'
 import { demoCommand } from './commands/demo.ts'
+import { faultsCommand } from './commands/faults.ts'
 import { type CommandContext, type RawOptions, runFlags, usageError } from './commands/flags.ts'
+import { initCommand } from './commands/init.ts'
 import { plansCommand } from './commands/plans.ts'
 import { postureCommand } from './commands/posture.ts'
 import { proxyCommand } from './commands/proxy.ts'
@@ -16,11 +18,15 @@ import { runCommand } from './commands/run.ts'
 import { suiteCommand, suiteFlags } from './commands/suite.ts'
 import { validateCommand } from './commands/validate.ts'
 import { verifyCommand } from './commands/verify.ts'
+import { watchCommand } from './commands/watch.ts'
 import { packageVersion } from './entry.ts'
 import { processOutput } from './reports/output.ts'
 
 /** After Ctrl-C a run heals, stops its children and cleans up; past this it is left behind. */
 const cleanUpMs = 60_000
+
+/** Commands that nothing else than Ctrl-C ends: it is how they end well. */
+const untilStopped: ReadonlySet<string> = new Set(['proxy', 'watch'])
 
 type Cli = ReturnType<typeof cac>
 type Command = ReturnType<Cli['command']>
@@ -37,6 +43,10 @@ function withRunFlags(command: Command): Command {
     .option('--out <folder>', 'Where the run is kept; default: gauntlet-out/PLAN-TIME')
     .option('--json', 'Print the result as JSON; everything else goes to the error stream')
     .option('--quiet', 'Print the verdict only')
+}
+
+function withRestFlags(command: Command): Command {
+  return command.option('--proxy <url>', 'Its REST; default: GAUNTLET_URL, or 127.0.0.1:8474')
 }
 
 function commandLine(): Cli {
@@ -81,6 +91,33 @@ function commandLine(): Cli {
     .option('--await-cluster <time>', 'Wait so long for a first broker to answer')
     .example('  gauntlet proxy --bootstrap kafka-1:9092,kafka-2:9092 --plan faults.yaml')
     .action((options: RawOptions) => proxyCommand(options, context))
+  withRestFlags(
+    cli.command(
+      'faults [action] [name]',
+      'Faults of a running proxy: list, arm FILE, fire, release, heal, disarm, heal-all',
+    ),
+  )
+    .option('--expires <time>', 'Disarmed by itself after this time; default: 60s (arm)')
+    .option('--json', 'Print the list as JSON')
+    .example('  gauntlet faults')
+    .example('  gauntlet faults arm lost-reply.yaml --expires 10m')
+    .example('  gauntlet faults fire crash')
+    .action((action: string | undefined, name: string | undefined, options: RawOptions) =>
+      faultsCommand(action, name, options, context),
+    )
+  withRestFlags(cli.command('watch', 'Follow a running proxy until Ctrl-C'))
+    .example('  gauntlet watch --verbose')
+    .action((options: RawOptions) => watchCommand(options, context))
+  cli
+    .command('init [file]', 'Write a first plan, from three answers or from flags')
+    .option('--command <command>', 'What starts your application; default: our copier')
+    .option('--input <topic>', 'The topic that it reads')
+    .option('--output <topic>', 'The topic that it writes')
+    .option('--fault <fault>', 'coordinator-crash, network-partition, broker-outage, rebalance, …')
+    .option('--force', 'Replace a file that is there')
+    .example('  gauntlet init')
+    .example('  gauntlet init orders.yaml --command "java -jar orders.jar" --fault rebalance')
+    .action((file: string | undefined, options: RawOptions) => initCommand(file, options, context))
   cli
     .command('posture', 'Who uses Kafka how, as a running proxy has seen it')
     .option('--proxy <url>', 'The proxy’s REST; default: http://127.0.0.1:8474')
@@ -204,7 +241,9 @@ async function run(argv: string[]): Promise<number> {
   checkFlags(cli, command)
   const exitCode: unknown = await cli.runMatchedCommand()
   if (typeof exitCode !== 'number') throw new Error(`${command.name} gave no exit code`)
-  return stopping.signal.aborted && command.name !== 'proxy' ? exitCodes.interrupted : exitCode
+  return stopping.signal.aborted && !untilStopped.has(command.name)
+    ? exitCodes.interrupted
+    : exitCode
 }
 
 /** Says what went wrong and what to do; gives the exit code for it. */

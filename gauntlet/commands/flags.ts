@@ -65,7 +65,7 @@ export function texts(value: unknown): string[] {
   return (Array.isArray(value) ? value : [value]).map(String)
 }
 
-function proxyAddress(given: string): string {
+export function proxyAddress(given: string): string {
   const url = /^https?:\/\//.test(given) ? given : `http://${given}`
   if (URL.canParse(url)) return url.replace(/\/$/, '')
   throw usageError(`--proxy ${given} is no address`, 'Write http://HOST:PORT of its REST.')

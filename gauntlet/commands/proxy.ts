@@ -1,12 +1,11 @@
 // `gauntlet proxy`: the proxy alone in front of a cluster, with the faults of a plan armed, until Ctrl-C.
 import { readFileSync } from 'node:fs'
 import { exitCodes, OperatorError } from '../../proxy/errors.ts'
-import type { Firing, ProxyEvent } from '../../proxy/events.ts'
 import { durationMs } from '../../proxy/faults/vocabulary.ts'
 import type { ProxyPlan } from '../../proxy/plans/plan.ts'
 import { readProxyPlan } from '../../proxy/plans/read-plan.ts'
 import { readPlanFile } from '../plan-files.ts'
-import { transactionLine } from '../reports/transaction-line.ts'
+import { eventLine } from '../reports/event-line.ts'
 import type { RestOptions } from '../standalone-proxy.ts'
 import {
   type CommandContext,
@@ -154,32 +153,4 @@ function address(flag: string, given: string): HostAndPort {
     throw usageError(`${flag} ${given} is no address`, 'Write HOST:PORT.')
   }
   return { host: match[1] ?? '', port }
-}
-
-function firingText({ number, exchange, effect, brokerAnswer }: Firing): string {
-  const by =
-    exchange === undefined ? '' : ` on ${exchange.api} of ${exchange.clientId ?? 'a client'}`
-  const what = effect === undefined ? '' : `: ${effect}`
-  const answer = brokerAnswer === undefined ? '' : ` (the broker answered ${brokerAnswer})`
-  return `#${number}${by}${what}${answer}`
-}
-
-function eventLine(event: ProxyEvent, verbose: boolean): string | undefined {
-  const time = new Date(event.atMs).toISOString().slice(11, 23)
-  switch (event.type) {
-    case 'fault-fired':
-    case 'fault-applied':
-    case 'fault-answered':
-    case 'fault-healed':
-      return `${time}  ${event.fault} ${event.type.replace('fault-', '')} ${firingText(event.firing)}`
-    case 'error':
-      return `${time}  error: ${event.message}`
-    case 'loop-stalled':
-      return `${time}  the proxy stood still for ${Math.round(event.stalledMs)} ms`
-    case 'broker-seen':
-      return `${time}  broker ${event.node} is at ${event.host}:${event.port}`
-    default:
-      if (!verbose) return undefined
-      return transactionLine(event) ?? `${time}  ${JSON.stringify(event)}`
-  }
 }

@@ -1,7 +1,7 @@
 // REST against a real cluster, as a platform engineer uses it: a proxy that runs, an application that works through
 // it, faults that come and go by request; and a run that is conducted with that proxy.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kafka, logLevel, type Producer } from 'kafkajs'
@@ -177,6 +177,49 @@ describe('a running proxy asked by REST', () => {
     })
     expect(status).toBeGreaterThanOrEqual(400)
     expect(JSON.stringify(body)).toContain('kill')
+  })
+})
+
+/** The command line against the running proxy. */
+async function gauntlet(...words: string[]): Promise<{ code: number | null; out: string }> {
+  const child = spawn(process.execPath, [entryFile('gauntlet/cli.js'), ...words], {
+    env: { ...process.env, GAUNTLET_TOKEN: token, GAUNTLET_URL: rest },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let out = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString()
+  })
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { code, out }
+}
+
+describe('gauntlet faults and watch', () => {
+  it('arm, list, heal and disarm a fault of the running proxy', async () => {
+    const file = join(folder, 'fault.yaml')
+    writeFileSync(
+      file,
+      'name: slow\nwhen: { request: Produce }\ninject: { delay: { by: 5ms, of: request } }\n',
+    )
+    expect(await gauntlet('faults', 'arm', file)).toMatchObject({ code: 0 })
+    await commitOne('slowed')
+    expect((await gauntlet('faults')).out).toMatch(/slow +delay +spent +1 +1 +1 +1 +\d+ s/)
+    expect(await gauntlet('faults', 'disarm', 'slow')).toMatchObject({ code: 0 })
+    expect((await gauntlet('faults', 'list')).out).toBe('no fault is armed\n')
+  })
+
+  it('shows what happens, line by line, and ends well with Ctrl-C', async () => {
+    const child = spawn(process.execPath, [entryFile('gauntlet/cli.js'), 'watch', '--verbose'], {
+      env: { ...process.env, GAUNTLET_TOKEN: token, GAUNTLET_URL: rest },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    await line(child, /Following/)
+    const seen = line(child, /asker-tx #\d+ +ended +\S* +committed/)
+    await commitOne('watched')
+    await seen
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGINT')
+    expect(await ended).toBe(0)
   })
 })
 

@@ -1,0 +1,32 @@
+// One event of a running proxy as one line for people; nothing for what only a program would want, unless asked.
+import type { Firing, ProxyEvent } from '../../proxy/events.ts'
+import { transactionLine } from './transaction-line.ts'
+
+function firingText({ number, exchange, effect, brokerAnswer }: Firing): string {
+  const by =
+    exchange === undefined ? '' : ` on ${exchange.api} of ${exchange.clientId ?? 'a client'}`
+  const what = effect === undefined ? '' : `: ${effect}`
+  const answer = brokerAnswer === undefined ? '' : ` (the broker answered ${brokerAnswer})`
+  return `#${number}${by}${what}${answer}`
+}
+
+/** Undefined for events that are of no interest without `verbose`. */
+export function eventLine(event: ProxyEvent, verbose: boolean): string | undefined {
+  const time = new Date(event.atMs).toISOString().slice(11, 23)
+  switch (event.type) {
+    case 'fault-fired':
+    case 'fault-applied':
+    case 'fault-answered':
+    case 'fault-healed':
+      return `${time}  ${event.fault} ${event.type.replace('fault-', '')} ${firingText(event.firing)}`
+    case 'error':
+      return `${time}  error: ${event.message}`
+    case 'loop-stalled':
+      return `${time}  the proxy stood still for ${Math.round(event.stalledMs)} ms`
+    case 'broker-seen':
+      return `${time}  broker ${event.node} is at ${event.host}:${event.port}`
+    default:
+      if (!verbose) return undefined
+      return transactionLine(event) ?? `${time}  ${JSON.stringify(event)}`
+  }
+}
