@@ -80,7 +80,9 @@ export async function suiteCommand(
         const again = againLine(plan.file, plan.seed, flags)
         return createTerminal(output, { quiet: flags.quiet, again, version: packageVersion() })
       },
-      onEntry(entry) {
+      onEntry(entry, suite) {
+        // After every plan, so that a suite that is interrupted has not run for nothing.
+        keepSuite(suite, outDir)
         if (!flags.quiet || !isAsExpected(entry)) output.write(`${entryLine(entry, colours)}\n`)
       },
       note: (note) => output.write(`  ${colours.yellow('!')} ${note}\n`),

@@ -30,7 +30,8 @@ export interface SuitePlan {
 export interface SuiteHooks {
   /** How a run's own events are shown. */
   reportOf(item: SuitePlan): { report: Report; close(): void }
-  onEntry(entry: SuiteEntry): void
+  /** A plan is over; `suite` is all that has come of the suite so far. */
+  onEntry(entry: SuiteEntry, suite: SuiteResult): void
   /** About clusters: started, mended, given up. */
   note(text: string): void
 }
@@ -53,7 +54,8 @@ export async function runSuite(
   const results: Result[] = []
   const done = (entry: SuiteEntry): void => {
     suite.entries.push(entry)
-    hooks.onEntry(entry)
+    suite.tookMs = Math.round(runtime.nowMs() - startedMs)
+    hooks.onEntry(entry, suite)
   }
   for (const item of items) {
     if (item.notForClient === undefined) continue
@@ -84,7 +86,7 @@ export async function runSuite(
       await clusters.stop()
     }
   }
-  suite.tookMs = runtime.nowMs() - startedMs
+  suite.tookMs = Math.round(runtime.nowMs() - startedMs)
   return { suite, results }
 }
 

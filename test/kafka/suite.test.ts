@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { packageRoot } from '../../gauntlet/entry.ts'
 import { runSuite, type SuitePlan } from '../../gauntlet/suite/run-suite.ts'
-import type { SuiteEntry } from '../../gauntlet/suite/suite-result.ts'
+import type { SuiteEntry, SuiteResult } from '../../gauntlet/suite/suite-result.ts'
 import { readPlan } from '../../proxy/plans/read-plan.ts'
 import { openHistory } from '../../validators/history.ts'
 
@@ -30,7 +30,10 @@ function item(name: string, rest: string): SuitePlan {
   return { plan: read.plan, folder: '', outDir: join(folder, name) }
 }
 
-function hooks(notes: string[], onEntry: (entry: SuiteEntry) => void = () => undefined) {
+function hooks(
+  notes: string[],
+  onEntry: (entry: SuiteEntry, suite: SuiteResult) => void = () => undefined,
+) {
   return {
     reportOf: () => ({ report: () => undefined, close: () => undefined }),
     onEntry,
@@ -92,8 +95,10 @@ faults:
         item('never-begun', kafkajsCopier),
       ],
       options,
-      hooks([], (entry) => {
+      hooks([], (entry, suite) => {
         entries.push(entry)
+        // What an interrupted suite leaves behind.
+        expect(suite.entries).toEqual(entries)
         if (entry.plan === 'well') stop.abort()
       }),
       stop.signal,
