@@ -270,6 +270,11 @@ async function clearFolder(folder: string): Promise<void> {
   }
 }
 
+/** Topics that the application owes something to: none beside a sink, unless the plan names one. */
+function outputsOf({ topics, outputsJudged }: Plan): Plan['topics']['outputs'] {
+  return outputsJudged ? topics.outputs : []
+}
+
 /** What an earlier run has left in a sink would be counted, and it is not ours to take away. */
 async function refuseFilledSink(sink: Sink | undefined): Promise<void> {
   if (sink === undefined || (await isSinkEmpty(sink))) return
@@ -378,7 +383,8 @@ export async function runPlan(
       'application',
       `${names.length} instances`,
       async (say) => {
-        const { input, outputs } = plan.topics
+        const { input } = plan.topics
+        const outputs = outputsOf(plan)
         await admin.createTopics(
           [input, ...outputs].map(({ name, partitions, leaders, config }) => ({
             name,
@@ -408,7 +414,7 @@ export async function runPlan(
 
     const { topics, workload } = plan
     const id = workload.kind === 'command' ? workload.id : defaultIdSelector
-    const outputTopics = topics.outputs.map(({ name }) => name)
+    const outputTopics = outputsOf(plan).map(({ name }) => name)
     const bootstrap = [...stage.cluster.bootstrap]
     const reader = await startConcurrentReader({
       bootstrap,

@@ -271,8 +271,9 @@ export async function startConcurrentRead(
     runtime,
   })
   try {
+    const places = task.topics.length === 0 ? [] : await cluster.partitions(task.topics)
     const partitions = await Promise.all(
-      (await cluster.partitions(task.topics)).map(async ({ topic, partition }) => {
+      places.map(async ({ topic, partition }) => {
         const { start } = await logBounds(cluster, { topic, partition })
         const firstOffset = Math.max(start, task.firstOffsets?.[`${topic}-${partition}`] ?? 0)
         return { topic, partition, firstOffset }

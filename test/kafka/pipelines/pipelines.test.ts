@@ -126,7 +126,6 @@ describe('a file as the sink of an application that is killed', () => {
     expect(kindsOf(result)).toEqual(['duplicate'])
     const [finding] = result.findings
     expect(finding?.count).toBe(result.records.duplicated)
-    expect(finding?.causes.map(({ fault }) => fault)).toEqual(['crash'])
     const lines = readFileSync(join(folder, 'naive.ndjson'), 'utf8').split('\n').length - 1
     expect(lines).toBe(result.records.committed)
   })
