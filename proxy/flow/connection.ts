@@ -10,11 +10,14 @@ import { createWalker, type FrameDecision, type FrameMode, gather, stream } from
 export const keptBytesMax = 1024 * 1024
 /** How long a broker's leg stays open for an answer whose client is gone. */
 export const lingerLimitMs = 120_000
+/** How long bytes that the kernel has taken get to be on their way before a reset, which throws away what is not. */
+const departureMs = 20
 
 /** Places in the counts of requests: API keys below the last place, and that for all others. */
 export const countedApis = 128
 
 const nothing = Buffer.alloc(0)
+const closedInMidReply = 'connection closed in mid-reply'
 
 /** A request and its answer. The pipeline hangs what it knows on `about`. */
 export interface Exchange<About = unknown> {
@@ -308,6 +311,18 @@ export function openConnection(setup: ConnectionSetup): Connection {
     effect?.()
     finish(cause)
   }
+  /** Half a frame is on its way before the reset, which would take it back. Until then nothing passes any more. */
+  function resetBehindBytes(effect: Effect | undefined): void {
+    mute = true
+    deaf = true
+    const whenOut = (): void =>
+      after(departureMs, () => {
+        if (!client.flushed()) whenOut()
+        else closeBoth('reset', 'cut at the reply', () => effect?.applied(closedInMidReply))
+      })
+    if (narrowToClient === undefined) whenOut()
+    else narrowToClient.whenEmpty(whenOut)
+  }
   function closeClient(how: 'fin' | 'reset'): void {
     clientGone = true
     client.close(how)
@@ -492,14 +507,14 @@ export function openConnection(setup: ConnectionSetup): Connection {
         return nothing
       case 'cut':
         if (verdict.part === 'some') toClient(frame.subarray(0, Math.max(5, frame.length >> 1)))
-        // Half a frame must leave before the end of the connection: a reset would throw it away unsent.
-        closeBoth(verdict.part === 'some' ? 'fin' : verdict.with, 'cut at the reply', () =>
-          verdict.effect?.applied(
-            verdict.part === 'some'
-              ? 'connection closed in mid-reply'
-              : 'connection closed before the reply',
-          ),
-        )
+        if (verdict.part === 'some' && verdict.with === 'reset') resetBehindBytes(verdict.effect)
+        else {
+          closeBoth(verdict.with, 'cut at the reply', () =>
+            verdict.effect?.applied(
+              verdict.part === 'some' ? closedInMidReply : 'connection closed before the reply',
+            ),
+          )
+        }
         return nothing
     }
   }

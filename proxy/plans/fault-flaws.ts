@@ -264,8 +264,10 @@ function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
       message: `\`${name}\` lasts until it heals: say how long with \`for:\` beside \`inject:\``,
     })
   }
-  flaws.push(...idleKeyFlaws(kind, params, fault, index), ...selectorFlaws(params, path, around))
-  flaws.push(...moveFlaws(kind.effect(params, fault), path, around))
+  const effect = kind.effect(params, fault)
+  flaws.push(...idleKeyFlaws(kind, params, fault, index), ...moveFlaws(effect, path, around))
+  // What is done to a message names fields of Kafka's, some of them called as our selectors are.
+  if (effect.on !== 'message') flaws.push(...selectorFlaws(params, path, around))
   return flaws
 }
 

@@ -1,6 +1,7 @@
 // The proxy answers in the broker's place and does not forward: heartbeats that the coordinator never sees.
 import Type from 'typebox'
 import { defineKind, needsMessageTrigger, needsRequestTrigger } from '../fault.ts'
+import { givenFieldProblems } from '../given-fields.ts'
 
 const params = Type.Object(
   {
@@ -19,5 +20,18 @@ export const answer = defineKind({
   params,
   windowed: () => false,
   effect: ({ body }) => ({ on: 'message', verdict: { do: 'answer', body: body ?? {} } }),
-  problems: (_params, spec) => [...needsMessageTrigger(spec), ...needsRequestTrigger(spec, [])],
+  problems({ body = {} }, spec) {
+    const paths = Object.keys(body).filter((name) => name.includes('.'))
+    const flaws = paths.length > 0 ? [] : givenFieldProblems('response', spec, body)
+    return [
+      ...needsMessageTrigger(spec),
+      ...needsRequestTrigger(spec, []),
+      ...paths.map((name) => ({
+        path: ['body', name],
+        message: 'is a path: an answer is given whole fields, with what is inside them',
+        at: 'key' as const,
+      })),
+      ...flaws.map((flaw) => ({ ...flaw, path: ['body', ...flaw.path] })),
+    ]
+  },
 })

@@ -3,9 +3,8 @@
 // proxy; an address that no broker has stays as it was written. A message that lacks a field at its version, or
 // has nothing at the path, goes on unchanged, and the fault was not applied.
 import Type from 'typebox'
-import { apiNamed } from '../../protocol/codec.ts'
-import { pathProblem } from '../../protocol/field-paths.ts'
 import { defineKind, type FaultSpec, type KindProblem, needsMessageTrigger } from '../fault.ts'
+import { givenFieldProblems } from '../given-fields.ts'
 
 const params = Type.Record(Type.String({ minLength: 1 }), Type.Unknown(), {
   minProperties: 1,
@@ -19,37 +18,16 @@ export const rewrite = defineKind({
   params,
   windowed: () => false,
   effect: (fields) => ({ on: 'message', verdict: { do: 'rewrite', fields } }),
-  problems(fields, spec) {
-    const name = spec.when.request ?? spec.when.reply
-    if (name === undefined) return needsMessageTrigger(spec)
-    const api = apiNamed(name)
-    // An unknown API is the trigger's problem.
-    if (api === undefined) return []
-    const { version } = spec.when
-    const versions: number[] = []
-    for (let v = version ?? api.minVersion; v <= (version ?? api.maxVersion); v++) {
-      if (v >= api.minVersion && v <= api.maxVersion) versions.push(v)
-    }
-    const direction = spec.when.request === undefined ? 'response' : 'request'
-    return Object.entries(fields).flatMap(([path, value]): KindProblem[] => {
-      const problem = pathProblem(direction, api.key, versions, path, value)
-      if (problem === undefined) return unansweredAcks(spec, path, value)
-      const { message, given, allowed, isValue } = problem
-      return [
-        {
-          path: [path],
-          message,
-          at: isValue === true ? 'value' : 'key',
-          ...(given === undefined || allowed === undefined ? {} : { given, allowed }),
-        },
-      ]
-    })
-  },
+  problems: (fields, spec) => [
+    ...needsMessageTrigger(spec),
+    ...givenFieldProblems(spec.when.request === undefined ? 'response' : 'request', spec, fields),
+    ...unansweredAcks(spec, fields),
+  ],
 })
 
 /** A broker does not answer acks=0, and the client would wait for the answer that it asked for. */
-function unansweredAcks({ when }: FaultSpec, path: string, value: unknown): KindProblem[] {
-  if (when.request !== 'Produce' || path !== 'acks' || value !== 0) return []
+function unansweredAcks({ when }: FaultSpec, { acks }: Record<string, unknown>): KindProblem[] {
+  if (when.request !== 'Produce' || acks !== 0) return []
   const message = 'cannot become 0: nobody would answer the client that asked for an answer'
-  return [{ path: [path], message, at: 'value' }]
+  return [{ path: ['acks'], message, at: 'value' }]
 }

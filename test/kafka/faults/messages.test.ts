@@ -289,17 +289,19 @@ describe('disconnect', () => {
     await passes()
   })
 
-  it.each(['before-reply', 'mid-reply'])(
-    '%s: the record is in the log, the client does not know',
-    async (at) => {
-      proxy.arm({ when: { request: 'Produce' }, inject: { disconnect: at } })
-      expect(await outcome(produce(await proxy.through(1), place, ['unheard']))).toBe('closed')
-      expect(await grounds.values(place)).toEqual(['unheard'])
-      expect(proxy.firing()).toMatchObject({ brokerAnswer: 'NONE' })
-      expect(counts()).toEqual([1, 1, 1, 1])
-      await passes()
-    },
-  )
+  it.each([
+    ['before-reply', 'reset'],
+    ['before-reply', 'fin'],
+    ['mid-reply', 'reset'],
+    ['mid-reply', 'fin'],
+  ])('%s with %s: the record is in the log, the client does not know', async (at, how) => {
+    proxy.arm({ when: { request: 'Produce' }, inject: { disconnect: { at, with: how } } })
+    expect(await outcome(produce(await proxy.through(1), place, ['unheard']))).toBe('closed')
+    expect(await grounds.values(place)).toEqual(['unheard'])
+    expect(proxy.firing()).toMatchObject({ brokerAnswer: 'NONE' })
+    expect(counts()).toEqual([1, 1, 1, 1])
+    await passes()
+  })
 
   it('lets what was sent before it on the connection arrive', async () => {
     proxy.arm({ when: { request: 'Produce', nth: 3 }, inject: { disconnect: 'before-request' } })

@@ -482,6 +482,31 @@ load: { records: many }
       '`rewrite.acks` cannot become 0: nobody would answer the client that asked for an answer',
     ],
     [
+      'an answer with a field that it does not have',
+      '{ when: { request: EndTxn }, inject: { answer: { body: { errorcode: 0 } } } }',
+      '`answer.body.errorcode` unknown field "errorcode" of EndTxn replies',
+    ],
+    [
+      'an answer with an error that Kafka does not have',
+      '{ when: { request: EndTxn }, inject: { answer: { body: { errorCode: NO_LUCK } } } }',
+      '`answer.body.errorCode` errorCode: unknown error code "NO_LUCK"',
+    ],
+    [
+      'an answer with a wrong value deep inside',
+      '{ when: { request: Metadata }, inject: { answer: { body: { brokers: [{ port: far }] } } } }',
+      '`answer.body.brokers` brokers[0].port must be a whole number (int32), not "far"',
+    ],
+    [
+      'an answer with a field of another version',
+      '{ when: { request: OffsetCommit, version: 2 }, inject: { answer: { body: { throttleTimeMs: 1 } } } }',
+      '`answer.body.throttleTimeMs` unknown field "throttleTimeMs" of OffsetCommit replies',
+    ],
+    [
+      'an answer with a path',
+      '{ when: { request: Metadata }, inject: { answer: { body: { brokers.0.port: 1 } } } }',
+      '`answer.body.brokers.0.port` is a path: an answer is given whole fields, with what is inside them',
+    ],
+    [
       'a fence of nobody',
       '{ when: { at: 1s }, inject: { fence: {} } }',
       '`fence` needs `transactional-id:` when no message triggers it',
