@@ -201,6 +201,34 @@ describe('markers', () => {
     await passes(open)
   })
 
+  it('sent twice are written twice in protocol V1, and the coordinator hears of one', async () => {
+    const open = await openProducer()
+    const name = arm({
+      when: { request: 'WriteTxnMarkers', ...marker(open, true) },
+      inject: { duplicate: 'request' },
+    })
+    expect(await send(open, 'a')).toBe('NONE')
+    await end(open, true)
+    await proxy.event('fault-answered', ({ fault }) => fault === name)
+    expect(await values()).toEqual(['a', '<commit>', '<commit>'])
+    expect(proxy.firing(name).brokerAnswer).toBe('NONE')
+    expect(counts(name)).toEqual([1, 1, 1])
+    await passes(open)
+  })
+
+  it('whose result is turned round on the way end the transaction the other way', async () => {
+    const open = await openProducer()
+    const name = arm({
+      when: { request: 'WriteTxnMarkers', ...marker(open, true) },
+      inject: { rewrite: { 'markers.*.transactionResult': false } },
+    })
+    expect(await send(open, 'a')).toBe('NONE')
+    await end(open, true)
+    await expect.poll(values, inTime).toEqual(['a', '<abort>'])
+    expect(counts(name)).toEqual([1, 1, 1])
+    await passes(open)
+  })
+
   it.each([
     ['commit', true],
     ['abort', false],
@@ -384,6 +412,44 @@ describe('replication', () => {
     await expect.poll(now, inTime).toEqual([nodes, nodes])
   })
 
+  it('in the name of another broker does not keep the follower in sync', async () => {
+    const { one, other } = await roles()
+    const name = arm({
+      when: { request: 'Fetch', source: one, target: other },
+      inject: { rewrite: { 'replicaState.replicaId': 99 } },
+      times: 'unlimited',
+    })
+    expect(await write(other, 'a')).toBe('NONE')
+    await expect
+      .poll(async () => (await inSync())[other - 1], inTime)
+      .toEqual(nodes.filter((node) => node !== one))
+    const { fired, applied: done } = proxy.status(name)
+    expect([fired > 0, done]).toEqual([true, fired])
+    await proxy.engine.disarm(name)
+    await expect.poll(async () => (await inSync())[other - 1], inTime).toEqual(nodes)
+  })
+
+  it('of a batch damaged on the way is tried again, until the follower has it whole', async () => {
+    const { one, other } = await roles()
+    const leader = await proxy.through(other)
+    await leader.request('Metadata', { topics: [{ name: topic }] })
+    const name = arm({
+      when: { reply: 'Fetch', source: one, target: other, topic, partition: other - 1 },
+      inject: { corrupt: { crc: 'broken' } },
+    })
+    const tells = arm({
+      when: { request: 'Fetch', source: one, target: other },
+      inject: { delay: { by: '1ms' } },
+      from: { fault: name, is: 'applied' },
+    })
+    // An answer without records has nothing to damage: the next one is tried then.
+    expect(await write(other, 'a')).toBe('NONE')
+    await applied(name)
+    await applied(tells)
+    expect((await inSync())[other - 1]).toEqual(nodes)
+    expect(await grounds.values(ledBy(other))).toEqual(['a'])
+  })
+
   it.each(['from', 'to'] as const)(
     'stops when no byte passes %s a broker to one other, on any plane',
     async (way) => {
@@ -443,6 +509,43 @@ describe('the quorum', () => {
     expect(done).toBe(fired)
     await proxy.engine.disarm(name)
     await expect.poll(() => isFenced(lost), inTime).toBe(false)
+  })
+
+  it('fences a broker whose heartbeats are held until it gives them up', async () => {
+    const { one: lost } = await roles()
+    const name = arm({
+      when: { request: 'BrokerHeartbeat', source: lost },
+      inject: { hold: { side: 'request', until: 'client-gave-up' } },
+      times: 'unlimited',
+    })
+    await expect.poll(() => isFenced(lost), inTime).toBe(true)
+    await until(() => proxy.status(name).firings.some(({ discarded }) => discarded === true))
+    await proxy.engine.disarm(name)
+    await expect.poll(() => isFenced(lost), inTime).toBe(false)
+  })
+
+  it('hands out no producer ids while it is made to refuse them', async () => {
+    // Broker 1 has coordinated no transaction here: it has no block of ids left from before.
+    const name = arm({
+      when: { request: 'AllocateProducerIds', source: 1 },
+      inject: { error: { code: 'UNKNOWN_SERVER_ERROR', 'seen-by-broker': false } },
+      times: 'unlimited',
+    })
+    const client = await proxy.through(1)
+    const asked = { transactionalId: null, transactionTimeoutMs: 1_000 }
+    const answers = new Set<string>()
+    await until(async () => {
+      const answer = await client.request('InitProducerId', {
+        ...asked,
+        producerId: -1n,
+        producerEpoch: -1,
+      })
+      answers.add(errorNameOf(answer.errorCode as number))
+      return proxy.status(name).applied >= 2
+    })
+    expect([...answers]).toEqual(['COORDINATOR_LOAD_IN_PROGRESS'])
+    await proxy.engine.disarm(name)
+    expect((await initProducer(client, '')).producerId).toBeGreaterThanOrEqual(0)
   })
 
   /** What a voter says of itself. Brokers would pass the question on to a leader that may be out of reach. */
