@@ -60,7 +60,7 @@ svg text { fill: var(--ink); font-size: 12px; } svg .quiet { fill: var(--quiet);
 .lane-name { font-weight: 560; } .chart-name { font-weight: 560; } .lane-line, .grid { stroke: var(--line); vector-effect: non-scaling-stroke; }
 .bar { stroke-width: 1; vector-effect: non-scaling-stroke; stroke: var(--card); } .bar.committed { fill: var(--committed); } .bar.aborted { fill: var(--card); stroke: var(--aborted); stroke-width: 1.5; }
 .bar.unsure, .bar.unknown { fill: url(#hatch); stroke: var(--unknown); } .bar.open { fill: none; stroke: var(--unknown); stroke-dasharray: 3 2; } .bar.found { stroke: var(--fail); stroke-width: 2; }
-.hatch-ground { fill: var(--card); } .hatch-line { fill: var(--unknown); }
+.cell .bar { stroke: none; } .cell .bar.aborted { fill: var(--aborted); fill-opacity: .45; } .hatch-ground { fill: var(--card); } .hatch-line { fill: var(--unknown); }
 .sign { font-weight: 700; fill: var(--quiet); font-size: 12px; cursor: default; } .sign.found { fill: var(--fail); } .sign:focus { outline: 2px solid var(--link); }
 .process { fill: var(--ink); font-size: 11px; }
 .rate { fill: var(--committed); fill-opacity: .22; stroke: var(--committed); stroke-width: 1.2; vector-effect: non-scaling-stroke; }

@@ -102,7 +102,7 @@ function numbers({
     unwanted('unexpected', records.unexpected),
     plain('commits', count(transactions.committed)),
     plain('aborts', count(transactions.aborted)),
-    unwanted('unknown outcomes', transactions.unknown),
+    unwanted('unknown', transactions.unknown),
     ...(transactions.hanging > 0 ? [unwanted('hanging', transactions.hanging)] : []),
     ...(transactions.fenced > 0 ? [plain('producers fenced', count(transactions.fenced))] : []),
     plain('faults applied', `${applied} of ${faults.length}`),
@@ -115,8 +115,8 @@ function numbers({
     ...(commitLatency === undefined
       ? []
       : [
-          plain('commit latency p50', duration(commitLatency.whole.p50)),
-          plain('commit latency p99', duration(commitLatency.whole.p99)),
+          plain('commit p50', duration(commitLatency.whole.p50)),
+          plain('commit p99', duration(commitLatency.whole.p99)),
         ]),
     ...(availability === undefined
       ? []

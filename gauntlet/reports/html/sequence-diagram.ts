@@ -12,6 +12,7 @@ const notePx = 30
 const linePx = 17
 /** Average width of a letter of the diagram's texts, for breaking lines. */
 const letterPx = 6.4
+const boldLetterPx = 7.3
 const faultMarginPx = 16
 
 interface Drawn {
@@ -99,7 +100,7 @@ function drawStep(step: Step, y: number, xOf: (name: string) => number, columnPx
       }
     }
     case 'fault': {
-      const lines = broken(`▼ ${step.text}`, widthPx - clockPx - faultMarginPx * 3)
+      const lines = broken(`▼ ${step.text}`, widthPx - clockPx - faultMarginPx * 3, boldLetterPx)
       const height = lines.length * linePx + 10
       return {
         heightPx: height + 10,
@@ -167,8 +168,8 @@ function textLines(
 }
 
 /** Lines that fit into a width, broken between words. */
-export function broken(text: string, withinPx: number): string[] {
-  const most = Math.max(8, Math.floor(withinPx / letterPx))
+export function broken(text: string, withinPx: number, perLetterPx = letterPx): string[] {
+  const most = Math.max(8, Math.floor(withinPx / perLetterPx))
   const lines: string[] = []
   let line = ''
   for (const word of text.split(' ')) {

@@ -26,11 +26,12 @@ function legend(): Markup {
 /** Nothing is left out in silence. */
 function summedUp(picture: RunPicture): string[] {
   const { transactions, cellMs, lanes, idsLeftOut, faults, notable, notableLeftOut } = picture
+  const marked = notable.filter((bar) => bar.found || bar.unsure || bar.look !== 'aborted').length
   const cut = faults.filter(({ leftOut }) => leftOut > 0)
   return [
     cellMs === undefined
       ? `${counted(transactions, 'transaction')}, each with a bar from its first message to its known end.`
-      : `Summed up: ${count(transactions)} transactions are more than the ${count(barsMax)} that have bars of their own, so each lane is cut into cells of ${duration(cellMs)}. A cell stands for the transactions that ended in it, its height shared by their outcomes. ${counted(notable.length, 'transaction')} that did not simply commit ${notable.length === 1 ? 'is' : 'are'} marked one by one${notableLeftOut > 0 ? `, ${count(notableLeftOut)} more only in the cells` : ''}.`,
+      : `Summed up: ${count(transactions)} transactions are more than the ${count(barsMax)} that have bars of their own, so each lane is cut into cells of ${duration(cellMs)}. A cell stands for the transactions that ended in it, its height shared by their outcomes. Above them stand the first ${count(marked)} that a finding names (!) or whose client was without the answer (?), where there is room.${notableLeftOut > 0 ? ` ${count(notableLeftOut)} aborted or unanswered ones are in the cells only.` : ''}`,
     ...(idsLeftOut > 0
       ? [
           `${count(idsLeftOut)} transactional ids share the last lane; the ${count(lanes.length - 1)} with most to see have their own.`,

@@ -19,8 +19,8 @@ const tickStepsMs = [
   100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000,
   1_800_000, 3_600_000,
 ]
-/** Signs above the bars of one lane; where they would stand on each other they say nothing. */
-const signsMax = 60
+/** Signs above the bars stand at least so far apart: on each other they would say nothing. */
+const signPx = 9
 /** A number is written into each mark of a fault while there are few of them. */
 const numberedFiringsMax = 20
 const stallWordsPx = 120
@@ -118,7 +118,10 @@ function faultRow(row: FaultRow, topPx: number, place: Place): Piece {
 
 function laneRow(lane: Lane, picture: RunPicture, topPx: number, place: Place): Piece {
   const barTop = topPx + lanePx - barPx - 4
-  const own = picture.notable.filter(({ transactionalId }) => transactionalId === lane.name)
+  // What was simply aborted is seen in the cells.
+  const own = picture.notable.filter(
+    (bar) => bar.transactionalId === lane.name && signOf(bar) !== abortSign,
+  )
   const signed = lane.cells.length > 0 ? own : lane.bars.filter((bar) => signOf(bar) !== undefined)
   return {
     names: html`<text x="0" y="${barTop + 12}" class="lane-name">${clipped(lane.name)}<title>${lane.name}: ${countsWords(lane.counts)}</title></text>`,
@@ -128,7 +131,7 @@ function laneRow(lane: Lane, picture: RunPicture, topPx: number, place: Place): 
       ...lane.cells.map((cell) => cellRects(lane.name, cell, barTop, place)),
     ],
     moved: [
-      ...signed.slice(0, signsMax).map((bar) => {
+      ...spaced(signed, place).map((bar) => {
         const x = place(bar.fromMs)
         return html`<text class="sign ${bar.found ? 'found' : ''}" tabindex="-1" data-x="${x}" transform="translate(${x} 0)" y="${barTop - 2}">${signOf(bar)}<title>${barWords(bar)}</title></text>`
       }),
@@ -151,11 +154,26 @@ const processSign: Readonly<Record<string, string>> = {
   stopped: '■',
 }
 
+/** The worse of two that would stand on each other stays. */
+function spaced(bars: readonly Bar[], place: Place): Bar[] {
+  const rank = (bar: Bar): number => ['!', '?', abortSign].indexOf(signOf(bar) ?? abortSign)
+  const byTime = [...bars].sort((a, b) => a.fromMs - b.fromMs)
+  const kept: Bar[] = []
+  for (const bar of byTime) {
+    const last = kept.at(-1)
+    if (last === undefined || place(bar.fromMs) - place(last.fromMs) >= signPx) kept.push(bar)
+    else if (rank(bar) < rank(last)) kept[kept.length - 1] = bar
+  }
+  return kept
+}
+
+const abortSign = '×'
+
 /** What stands above a bar that is not simply a commit. */
 function signOf({ look, unsure, found }: Bar): string | undefined {
   if (found) return '!'
   if (look === 'unknown' || look === 'open' || unsure) return '?'
-  return look === 'aborted' ? '×' : undefined
+  return look === 'aborted' ? abortSign : undefined
 }
 
 const lookClass = ({ look, unsure, found }: Bar): string =>
@@ -183,7 +201,7 @@ function cellRects(name: string, cell: Cell, topPx: number, place: Place): Marku
       html`<rect class="bar ${look}" x="${x}" y="${rounded(y)}" width="${width}" height="${rounded(height)}"/>`,
     ]
   })
-  return html`<g>${rects}<title>${cellWords(name, cell)}</title></g>`
+  return html`<g class="cell">${rects}<title>${cellWords(name, cell)}</title></g>`
 }
 
 function rateChart(picture: RunPicture, topPx: number, place: Place): Piece {

@@ -199,8 +199,8 @@ describe('the page of a long run', () => {
     expect(flawsOf(page)).toEqual([])
     const text = textOf(page)
     expect(text).toContain('Summed up: 100,000 transactions are more than the 2,000')
-    expect(text).toContain('200 transactions that did not simply commit are marked one by one')
-    expect(text).toContain('820 more only in the cells')
+    expect(text).toContain('Above them stand the first 20 that a finding names')
+    expect(text).toContain('820 aborted or unanswered ones are in the cells only')
     // All cells together stand for every transaction.
     const cells = [...page.matchAll(/<title>copier-\d: ([^\n<]+)\n/g)]
     const inCells = cells
