@@ -56,6 +56,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'gauntlet/reports/html/': [
     'gauntlet/reports/words.ts',
     'gauntlet/suite/suite-result.ts',
+    'gauntlet/suite/suite-table.ts',
     'validators/',
     'proxy/events.ts',
   ],

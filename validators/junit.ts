@@ -1,6 +1,6 @@
 // junit.xml: one test case per expectation, so that a CI page shows what was made sure of. A kind of anomaly that the
 // plan expects passes when it was found. What keeps a run from being judged is an <error type="inconclusive">, never
-// `skipped`, which CI pages show as green. A run that came out as its plan expects is green throughout.
+// `skipped`, which CI pages show as green; a plan that came to no verdict at all is one, too. A run that came out as its plan expects is green throughout.
 import { createRequire } from 'node:module'
 import type { Builder } from 'junit-report-builder'
 import { anomalyKinds } from './history-line.ts'
@@ -9,7 +9,16 @@ import type { RunResult } from './result.ts'
 // The package's types promise a default export that its code does not have.
 const junit = createRequire(import.meta.url)('junit-report-builder') as Builder
 
-export function junitOf(results: readonly RunResult[]): string {
+/** A plan that came to none: no cluster, a program that did not start. */
+export interface WithoutVerdict {
+  plan: string
+  message: string
+}
+
+export function junitOf(
+  results: readonly RunResult[],
+  withoutVerdict: readonly WithoutVerdict[] = [],
+): string {
   const builder = junit.newBuilder().name('eos-gauntlet')
   for (const result of results) {
     const suite = builder
@@ -47,6 +56,14 @@ export function junitOf(results: readonly RunResult[]): string {
       const one = testCase('guard', name)
       if (missing.length > 0 && !result.asExpected) one.error(missing.join('; '), 'inconclusive')
     }
+  }
+  for (const { plan, message } of withoutVerdict) {
+    const suite = builder.testSuite().name(plan)
+    suite
+      .testCase()
+      .className(`${plan}.verdict`)
+      .name('comes to a verdict')
+      .error(message, 'no-verdict')
   }
   return builder.build()
 }

@@ -1,7 +1,7 @@
-// `gauntlet report DIR`: the page of a finished run again, from what its folder holds; and opened, if that is wanted.
+// `gauntlet report DIR`: the page of a finished run or suite again, from what its folder holds; and opened, if that is wanted.
 import { spawn } from 'node:child_process'
 import { exitCodes, OperatorError } from '../../proxy/errors.ts'
-import { rewriteRunReport } from '../report-files.ts'
+import { rewriteReport } from '../report-files.ts'
 import type { CommandContext, RawOptions } from './flags.ts'
 
 export async function reportCommand(
@@ -9,7 +9,7 @@ export async function reportCommand(
   options: RawOptions,
   { output }: CommandContext,
 ): Promise<number> {
-  const file = rewriteRunReport(folder)
+  const file = rewriteReport(folder)
   output.write(`${file}\n`)
   if (options.open === true) await openInBrowser(file)
   return exitCodes.asExpected

@@ -3,10 +3,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { exitCodes, OperatorError } from '../../proxy/errors.ts'
 import type { Plan } from '../../proxy/plans/plan.ts'
-import { junitOf } from '../../validators/junit.ts'
+import { junitOf, type WithoutVerdict } from '../../validators/junit.ts'
 import { packageVersion } from '../entry.ts'
 import type { PlanPlace } from '../plan-files.ts'
 import { choosePlans } from '../plan-selection.ts'
+import { suiteName, writeSuiteReport } from '../report-files.ts'
 import { dataOutput } from '../reports/output.ts'
 import { createTerminal } from '../reports/terminal.ts'
 import { counted, duration } from '../reports/words.ts'
@@ -90,22 +91,30 @@ export async function suiteCommand(
     context.signal,
   )
   keepSuite(suite, outDir)
-  writeFileSync(join(outDir, 'junit.xml'), junitOf(results))
+  writeFileSync(join(outDir, 'junit.xml'), junitOf(results, withoutVerdict(suite)))
+  const page = writeSuiteReport(outDir, suite)
   if (flags.table !== undefined) writeTable(flags.table, [suite])
   if (!flags.quiet) output.write(`${suiteTable(suite.entries, colours).join('\n')}\n`)
-  output.write(`${lastLine(suite, outDir)}\n`)
+  output.write(`${lastLine(suite, page)}\n`)
   if (flags.json) context.output.write(`${JSON.stringify(suite, null, 2)}\n`)
   return suiteExitCode(suite)
 }
 
-function lastLine({ entries, clusters, tookMs }: SuiteResult, outDir: string): string {
+function lastLine({ entries, clusters, tookMs }: SuiteResult, page: string): string {
   const wrong = entries.filter((entry) => !isAsExpected(entry)).length
   const verdict = wrong === 0 ? 'all as expected' : `${wrong} not as expected`
-  return `  ${counted(entries.length, 'run')}, ${verdict}, in ${duration(tookMs)} on ${counted(clusters.started, 'shared cluster')}   ${join(outDir, 'suite.json')}`
+  return `  ${counted(entries.length, 'run')}, ${verdict}, in ${duration(tookMs)} on ${counted(clusters.started, 'shared cluster')}   ${page}`
+}
+
+/** Plans that came to no verdict, and what kept them from it. */
+function withoutVerdict({ entries }: SuiteResult): WithoutVerdict[] {
+  return entries.flatMap(({ plan, outcome }) =>
+    outcome.kind === 'failed' ? [{ plan, message: outcome.message }] : [],
+  )
 }
 
 function keepSuite(suite: SuiteResult, outDir: string): void {
-  writeFileSync(join(outDir, 'suite.json'), `${JSON.stringify(suite, null, 2)}\n`)
+  writeFileSync(join(outDir, suiteName), `${JSON.stringify(suite, null, 2)}\n`)
 }
 
 function writeTable(file: string, suites: readonly SuiteResult[]): void {
@@ -116,7 +125,7 @@ function writeTable(file: string, suites: readonly SuiteResult[]): void {
 /** What earlier suites have left, each in a folder of its own. */
 function readSuites(folders: readonly string[]): SuiteResult[] {
   return folders.map((folder) => {
-    const file = join(folder, 'suite.json')
+    const file = join(folder, suiteName)
     if (!existsSync(file)) {
       throw new OperatorError(
         'file-not-found',

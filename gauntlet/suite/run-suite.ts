@@ -1,6 +1,6 @@
 // Many plans, one after the other, on as few clusters as they need. A plan that comes to no verdict does not keep the
 // others from theirs; only an interruption ends all.
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { exitCodes, OperatorError } from '../../proxy/errors.ts'
 import type { ClusterPlan, Plan } from '../../proxy/plans/plan.ts'
 import { type Runtime, systemRuntime } from '../../proxy/runtime.ts'
@@ -41,7 +41,11 @@ export async function runSuite(
   options: { outDir: string; verbose: boolean },
   hooks: SuiteHooks,
   signal: AbortSignal,
-): Promise<{ suite: SuiteResult; results: Result[] }> {
+): Promise<{
+  suite: SuiteResult
+  /** Of the entries that were judged, in their order. */
+  results: Result[]
+}> {
   const runtime = systemRuntime(0)
   const startedMs = runtime.nowMs()
   const suite: SuiteResult = {
@@ -106,9 +110,14 @@ function failedOutcome(cause: unknown): SuiteOutcome {
   }
 }
 
-function entryOf({ plan, folder }: SuitePlan, tookMs: number, outcome: SuiteOutcome): SuiteEntry {
+function entryOf(
+  { plan, folder, outDir }: SuitePlan,
+  tookMs: number,
+  outcome: SuiteOutcome,
+): SuiteEntry {
   return {
     plan: plan.name,
+    run: basename(outDir),
     folder,
     asks: plan.asks,
     client: clientOf(plan),

@@ -21,6 +21,8 @@ export type SuiteOutcome =
 
 export interface SuiteEntry {
   plan: string
+  /** The folder of its run, within the suite's. */
+  run: string
   folder: string
   asks: string
   /** The copier's client library; `command` for a program of the user's. */

@@ -57,4 +57,15 @@ describe('junit.xml', () => {
     expect(text).toContain('errors="2" skipped="0"')
     expect(text).not.toContain('<skipped')
   })
+
+  it('has an error for a plan that came to no verdict', () => {
+    const history = historyOf(cleanLines())
+    const text = junitOf(
+      [resultOf(history, judge(history))],
+      [{ plan: 'orders', message: 'no cluster <at all>' }],
+    )
+    expect(text).toContain('errors="1" skipped="0"')
+    expect(text).toContain('<testcase classname="orders.verdict" name="comes to a verdict">')
+    expect(text).toMatch(/<error message="no cluster &lt;at all>?(&gt;)?" type="no-verdict"/)
+  })
 })

@@ -6,6 +6,7 @@ import { faultsSection } from './faults-section.ts'
 import { findingsSection } from './findings-section.ts'
 import { embeddedJson, html, type Markup } from './markup.ts'
 import { pageOf } from './page.ts'
+import { postureSection } from './posture-section.ts'
 import { clockMs, day, prose } from './report-words.ts'
 import { drawRun } from './run-picture.ts'
 import { timelineSection } from './timeline-section.ts'
@@ -35,6 +36,7 @@ ${timelineSection(picture)}
 ${findingsSection(result, history)}
 ${faultsSection(result)}
 ${guardsSection(result)}
+${postureSection(result)}
 ${planText === undefined ? undefined : planSection(planText)}
 ${repeatSection(commands, result)}
 <footer>Written by eos-gauntlet from result.json and history.ndjson, which hold more. The result is embedded in this file. Times are UTC. Payloads of records are in none of these.</footer>`

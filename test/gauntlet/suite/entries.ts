@@ -20,6 +20,7 @@ export function judged(
 export function entry(outcome: SuiteOutcome, changes: Partial<SuiteEntry> = {}): SuiteEntry {
   return {
     plan: 'trial',
+    run: 'trial-java',
     folder: 'mistakes',
     asks: 'Is it so?',
     client: 'java',
