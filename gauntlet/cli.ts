@@ -16,6 +16,7 @@ import { replayCommand } from './commands/replay.ts'
 import { reportCommand } from './commands/report.ts'
 import { runCommand } from './commands/run.ts'
 import { suiteCommand, suiteFlags } from './commands/suite.ts'
+import { txnCommand } from './commands/txn.ts'
 import { validateCommand } from './commands/validate.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { watchCommand } from './commands/watch.ts'
@@ -124,6 +125,19 @@ function commandLine(): Cli {
     .option('--json', 'Print it as JSON')
     .example('  gauntlet posture --proxy http://127.0.0.1:8474')
     .action((options: RawOptions) => postureCommand(options, context))
+  cli
+    .command('txn <action> [id]', 'list, describe, find-hanging or abort transactions')
+    .option('--bootstrap <addresses>', 'HOST:PORT,… of the brokers to ask')
+    .option('--proxy <url>', 'Or a proxy’s REST; default: http://127.0.0.1:8474')
+    .option('--older-than <time>', 'Open for longer than this is worth a look; default: 1m')
+    .option('--yes', 'Abort without a question')
+    .option('--json', 'Print it as JSON')
+    .example('  gauntlet txn list --bootstrap kafka-1:9092')
+    .example('  gauntlet txn find-hanging --older-than 10m')
+    .example('  gauntlet txn abort payments-7 --yes')
+    .action((action: string, id: string | undefined, options: RawOptions) =>
+      txnCommand(action, id, options, context),
+    )
   cli
     .command('cluster <action>', 'up, down or status of brokers that stay on this machine')
     .option('--name <name>', 'Which one, where there are several')

@@ -1,5 +1,6 @@
 // A proxy that runs already, driven by REST as if it were on a thread of ours: every call a request, events as a
 // stream. An answer is handed on only when all events that led to it have been.
+import type { BrokerTransaction } from '../proxy/effects/transactions-at-brokers.ts'
 import { OperatorError } from '../proxy/errors.ts'
 import type { FaultStatus, ProxyEvent } from '../proxy/events.ts'
 import type { DoorView } from '../proxy/flow/views.ts'
@@ -114,6 +115,7 @@ export async function connectProxy(
       // The next call that matters says what is wrong.
     })
   }, touchEveryMs)
+  const transactionPath = (id: string): string => `/v1/transactions/${encodeURIComponent(id)}`
   const faultPath = (name: string): string => `/v1/faults/${encodeURIComponent(name)}`
   const own = new Set<string>()
   let isEnded = false
@@ -156,6 +158,16 @@ export async function connectProxy(
     transactions: () => listed<'transactions'>('/v1/transactions', 'transactions'),
     groups: () => listed<'groups'>('/v1/groups', 'groups'),
     posture: () => listed<'posture'>('/v1/clients', 'clients'),
+    async describeTransaction(id) {
+      const { cluster } = await ask<{ cluster?: BrokerTransaction }>('GET', transactionPath(id))
+      return cluster
+    },
+    hangingTransactions: (olderThanMs) =>
+      listed<'hangingTransactions'>(
+        `/v1/hanging-transactions?older-than=${olderThanMs}ms`,
+        'transactions',
+      ),
+    abortTransaction: (id) => ask('POST', `${transactionPath(id)}/abort`, { confirm: id }),
     doors: () => listed<'doors'>('/v1/links', 'links'),
     brokers: () => listed<'brokers'>('/v1/brokers', 'brokers'),
     connections: () => listed<'connections'>('/v1/connections', 'connections'),

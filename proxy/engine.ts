@@ -9,6 +9,12 @@ import { errorFrame } from './effects/made-answer.ts'
 import type { Cause, Heal } from './effects/means.ts'
 import { createMessageEffects } from './effects/message.ts'
 import { createPartitions } from './effects/partitions.ts'
+import {
+  type Aborted,
+  type BrokerTransaction,
+  createTransactionsAtBrokers,
+  type HangingTransaction,
+} from './effects/transactions-at-brokers.ts'
 import { createWorld } from './effects/world.ts'
 import { OperatorError } from './errors.ts'
 import type {
@@ -75,6 +81,12 @@ export interface Engine {
   status(): FaultStatus[]
   transactions(): TransactionView[]
   groups(): GroupView[]
+  /** What its coordinator says of a transactional id; undefined when none knows it. */
+  describeTransaction(transactionalId: string): Promise<BrokerTransaction | undefined>
+  /** Asks every broker for transactions that hang, or are open for longer than this. */
+  hangingTransactions(olderThanMs: number): Promise<HangingTransaction[]>
+  /** By transactional id, or by the id that a hanging one was listed with. */
+  abortTransaction(id: string): Promise<Aborted>
   /** Every client seen, what it does, and what is wrong with that. */
   posture(): ClientPosture[]
   /** Clocks of `at:` and `every:` start now: the application is warm. */
@@ -174,6 +186,7 @@ export function createEngine(
   const live = new Set<Connection>()
   const windows = createWindows(() => live)
   const cluster = createClusterView(brokers, topics, aliases)
+  const atBrokers = createTransactionsAtBrokers({ brokers, cluster, runtime })
   const messages = createMessageEffects({
     runtime,
     rules,
@@ -511,7 +524,10 @@ export function createEngine(
         state: rule.active > 0 ? 'active' : rule.fired >= rule.timesMax ? 'spent' : 'armed',
         firings: rule.firings.map((firing) => ({ ...firing })),
       })),
-    transactions: () => tracker.transactions(),
+    transactions: () => tracker.transactions(runtime.nowMs()),
+    describeTransaction: atBrokers.describe,
+    hangingTransactions: atBrokers.hanging,
+    abortTransaction: atBrokers.abort,
     groups: () => tracker.groups(),
     posture: () => posture.clients(),
     markWarm() {

@@ -5,6 +5,7 @@ import type { Output } from '../reports/output.ts'
 import type { RestProxy } from '../rest-client.ts'
 
 const seedMax = 0xffff_ffff
+const portMax = 65_535
 /** Where a proxy's REST listens unless told otherwise. */
 const proxyDefault = 'http://127.0.0.1:8474'
 
@@ -75,6 +76,20 @@ export function proxyAddress(given: string): string {
 export function proxyOf(options: RawOptions): RestProxy {
   const url = proxyAddress(text('--proxy', options.proxy ?? proxyDefault))
   return { url, token: restToken() }
+}
+
+/** `HOST:PORT,…`, given once or more often. */
+export function addressesOf(flag: string, given: unknown): Array<{ host: string; port: number }> {
+  return texts(given)
+    .flatMap((list) => list.split(','))
+    .map((one) => {
+      const match = /^([^\s:]+):([0-9]{1,5})$/.exec(one)
+      const port = Number(match?.[2])
+      if (match === null || port > portMax) {
+        throw usageError(`${flag} ${one} is no address`, 'Write HOST:PORT.')
+      }
+      return { host: match[1] ?? '', port }
+    })
 }
 
 function clusterName(given: string): string {

@@ -1,9 +1,21 @@
 // The shapes of what REST answers, for OpenAPI and whoever makes a client from it. The values come from the engine
 // and are JSON already; a shape here says what a reader may rely on.
-import Type from 'typebox'
+import Type, { type TSchema } from 'typebox'
+import { Problem } from './problem.ts'
 
 const open = { additionalProperties: true } as const
 const Milliseconds = (description: string) => Type.Number({ description })
+
+/** An object with one list. */
+export const list = (schema: TSchema, key: string): TSchema =>
+  Type.Object({ [key]: Type.Array(schema) })
+const problemAnswer = { description: 'What is wrong, and what to do', ...Problem }
+export const withProblems = (good: Record<number, TSchema>) => ({
+  ...good,
+  '4xx': problemAnswer,
+  '5xx': problemAnswer,
+})
+export const noContent = Type.Null({ description: 'Done; there is nothing to say' })
 
 export const Address = Type.Object({ host: Type.String(), port: Type.Integer() })
 
@@ -45,16 +57,49 @@ export const Transaction = Type.Object(
     producerId: Type.Integer(),
     producerEpoch: Type.Integer(),
     phase: Type.Enum(['idle', 'begun', 'producing', 'offsets', 'ending', 'ended']),
-    instance: Type.Optional(Type.String()),
-    transaction: Type.Integer({ description: 'Counts from 1; 0 before the first' }),
-    protocol: Type.Optional(Type.Enum(['V1', 'V2'])),
-    partitions: Type.Array(Type.String()),
-    lastOutcome: Type.Optional(Type.Enum(['committed', 'aborted', 'unknown'])),
-    coordinator: Type.Optional(Type.Integer({ description: 'Node id' })),
-    ageMs: Milliseconds('Since the current transaction began; 0 when none is open'),
-    fenced: Type.Boolean(),
+    marks: Type.Array(Type.Enum(['hanging', 'zombie']), {
+      description: 'hanging: open past its timeout; zombie: its producer has been fenced',
+    }),
   },
   { ...open, title: 'Transaction', description: 'One transactional id, as the tracker sees it' },
+)
+
+/** As its coordinator describes it. */
+export const BrokerTransaction = Type.Object(
+  {
+    transactionalId: Type.String(),
+    coordinator: Type.Integer(),
+    state: Type.String({ description: 'Ongoing, PrepareCommit, CompleteAbort, …' }),
+    producerId: Type.Integer(),
+    producerEpoch: Type.Integer(),
+    timeoutMs: Type.Integer(),
+    startedAtMs: Type.Optional(Milliseconds('Absent when none is open')),
+    partitions: Type.Array(Type.String()),
+  },
+  { ...open, title: 'BrokerTransaction' },
+)
+
+export const HangingTransaction = Type.Object(
+  {
+    id: Type.String({ description: 'What `abort` is to be given' }),
+    why: Type.Enum(['nobody-knows-it', 'past-its-timeout', 'open-for-long']),
+    transactionalId: Type.Optional(Type.String()),
+    producerId: Type.Integer(),
+    producerEpoch: Type.Integer(),
+    ageMs: Milliseconds('Since it began, or since its last record where only the log knows'),
+    partitions: Type.Array(Type.String()),
+  },
+  { ...open, title: 'HangingTransaction' },
+)
+
+export const Aborted = Type.Object(
+  {
+    id: Type.String(),
+    how: Type.Enum(['producer-fenced', 'markers-written']),
+    producerId: Type.Integer(),
+    producerEpoch: Type.Integer(),
+  },
+  { ...open, title: 'Aborted' },
 )
 
 export const Group = Type.Object(

@@ -27,6 +27,8 @@ import { requestValidator } from './validate-requests.ts'
 
 export const bodyBytesMax = 256 * 1024
 export const httpConnectionsMax = 200
+/** Of one part of a path: transactional ids stand there. */
+const paramCharactersMax = 1_000
 /** Requests of one address in ten seconds. */
 const requestsMax = 2_000
 const requestsWindowMs = 10_000
@@ -77,6 +79,7 @@ export async function buildControl(
   const app = Fastify({
     bodyLimit: bodyBytesMax,
     requestTimeout: 30_000,
+    routerOptions: { maxParamLength: paramCharactersMax },
     forceCloseConnections: true,
     return503OnClosing: false,
     schemaErrorFormatter: (errors, dataVar) =>

@@ -7,14 +7,16 @@ import { planSchema } from '../plans/read-plan.ts'
 import type { Runtime } from '../runtime.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
 import * as answers from './answers.ts'
+import { list, noContent, withProblems } from './answers.ts'
 import { type ArmedFaults, expiresDefaultMs, expiresMaxMs } from './armed-faults.ts'
 import type { ArmedPlans } from './armed-plans.ts'
 import type { EventFeed } from './event-feed.ts'
 import type { Live } from './live.ts'
-import { FieldProblem, Problem, RestError } from './problem.ts'
+import { FieldProblem, RestError } from './problem.ts'
 import type { Readiness } from './readiness.ts'
 import type { Runs } from './runs.ts'
 import { streamEvents } from './stream-events.ts'
+import { addTransactions } from './transaction-routes.ts'
 
 export interface RouteParts {
   engine: RemoteEngine
@@ -61,15 +63,6 @@ export function faultSchema(): TSchema {
   }
   return { ...properties.faults.items, $id: 'Fault', title: 'Fault' } as unknown as TSchema
 }
-
-const list = (schema: TSchema, key: string): TSchema => Type.Object({ [key]: Type.Array(schema) })
-const problemAnswer = { description: 'What is wrong, and what to do', ...Problem }
-const withProblems = (good: Record<number, TSchema>) => ({
-  ...good,
-  '4xx': problemAnswer,
-  '5xx': problemAnswer,
-})
-const noContent = Type.Null({ description: 'Done; there is nothing to say' })
 
 export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { engine, faults, plans, runs, feed, live, readiness } = parts
@@ -213,18 +206,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
   addPlans(app, plans)
   addRuns(app, runs, engine)
 
-  app.get(
-    '/v1/transactions',
-    {
-      schema: {
-        tags: ['state'],
-        operationId: 'listTransactions',
-        summary: 'Every transactional id seen, and where it stands',
-        response: withProblems({ 200: list(answers.Transaction, 'transactions') }),
-      },
-    },
-    async () => ({ transactions: await engine.transactions() }),
-  )
+  addTransactions(app, engine)
   app.get(
     '/v1/groups',
     {

@@ -1,10 +1,13 @@
 // Who uses Kafka how, and what may be done about it, on real brokers: the posture of three client libraries as it
-// passes.
+// passes, and transactions that hang: found, described, aborted.
 import type { Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runTool } from '../../gauntlet/children.ts'
+import { entryFile } from '../../gauntlet/entry.ts'
 import { kafkajsClient } from '../../gauntlet/workloads/kafkajs-client.ts'
 import type { ClientPosture } from '../../proxy/events.ts'
 import { type Grounds, raiseGrounds, type TestProxy, until } from './faults/grounds.ts'
+import { initProducer, produce } from './faults/raw.ts'
 import { type Puppet, startPuppet } from './puppet/puppet.ts'
 import { installThirdClient, type ThirdClient } from './third-client.ts'
 
@@ -15,7 +18,8 @@ let proxy: TestProxy
 
 beforeAll(async () => {
   ;[grounds, puppet, third] = await Promise.all([
-    raiseGrounds(),
+    // Nobody checks that a partition was added, so a batch can be left behind that no coordinator knows of.
+    raiseGrounds({ config: { 'transaction.partition.verification.enable': false } }),
     startPuppet(),
     installThirdClient(),
   ])
@@ -163,5 +167,79 @@ describe('posture', () => {
 
   it('is in the way of nothing: no error was reported', () => {
     expect(proxy.errors()).toEqual([])
+  })
+})
+
+describe('transactions governed', () => {
+  const words = (...more: string[]) => [
+    entryFile('gauntlet/cli.js'),
+    'txn',
+    ...more,
+    '--bootstrap',
+    grounds.cluster.bootstrap.join(','),
+  ]
+  const txn = (...more: string[]) =>
+    runTool({ name: 'txn', command: process.execPath, args: words(...more), limitMs: 30_000 })
+  const listed = async (...more: string[]) =>
+    JSON.parse((await txn(...more, '--json')).stdout) as Array<Record<string, unknown>>
+  const stable = async (topic: string) => (await grounds.admin.logEnds(topic))[0]
+
+  it('finds one whose producer was killed, describes it, and aborts it after a confirmation', async () => {
+    proxy = await grounds.proxy()
+    const topic = await grounds.topic([1])
+    const doomed = await startPuppet()
+    await doomed.create('producer', 'doomed', {
+      'bootstrap.servers': await proxy.bootstrap(),
+      'transactional.id': 'doomed-0',
+      'transaction.timeout.ms': 600_000,
+      'linger.ms': 0,
+    })
+    await doomed.call('init', 'doomed')
+    await doomed.call('begin', 'doomed')
+    await doomed.call('send', 'doomed', topic, '0', 'never to be read')
+    await doomed.call('flush', 'doomed')
+    await doomed.stop()
+    await until(async () => (await stable(topic))?.highWatermark === 1)
+    expect((await stable(topic))?.lastStableOffset).toBe(0)
+
+    expect(await listed('find-hanging')).toEqual([])
+    expect(await listed('find-hanging', '--older-than', '1ms')).toMatchObject([
+      { id: 'doomed-0', why: 'open-for-long', partitions: [`${topic}-0`] },
+    ])
+    expect(await listed('list')).toContainEqual(
+      expect.objectContaining({ transactionalId: 'doomed-0', state: 'Ongoing', marks: [] }),
+    )
+    expect((await txn('describe', 'doomed-0')).stdout).toMatch(
+      /state {6}Ongoing, by broker \d[\s\S]*timeout {4}600000 ms/,
+    )
+    const unasked = await txn('abort', 'doomed-0')
+    expect(unasked.code).toBe(64)
+    expect(unasked.stderr).toMatch(/--yes/)
+    expect((await stable(topic))?.lastStableOffset).toBe(0)
+    expect((await txn('abort', 'doomed-0', '--yes')).stdout).toMatch(/its producer was fenced/)
+    const after = await stable(topic)
+    expect(after?.lastStableOffset).toBe(after?.highWatermark)
+    expect((await txn('abort', 'doomed-0', '--yes')).stderr).toMatch(/has no transaction open/)
+  })
+
+  it('finds one that no coordinator knows, through the proxy’s engine, and writes its marker', async () => {
+    proxy = await grounds.proxy()
+    const topic = await grounds.topic([2])
+    const place = { topic, partition: 0 }
+    const client = await grounds.direct(await grounds.leader(place))
+    const coordinator = await grounds.admin.coordinatorOf({ transactionalId: 'orphan-0' })
+    const identity = await initProducer(await grounds.direct(coordinator ?? 1), 'orphan-0')
+    const sent = await produce(client, place, ['left behind'], { as: identity, version: 11 })
+    expect(sent.error).toBe('NONE')
+    expect((await stable(topic))?.lastStableOffset).toBe(0)
+
+    const found = await proxy.engine.hangingTransactions(60_000)
+    const id = `${identity.producerId}@${topic}-0`
+    expect(found).toMatchObject([{ id, why: 'nobody-knows-it' }])
+    expect(await proxy.engine.abortTransaction(id)).toMatchObject({ how: 'markers-written' })
+    const after = await stable(topic)
+    expect(after?.lastStableOffset).toBe(after?.highWatermark)
+    expect(await proxy.engine.hangingTransactions(60_000)).toEqual([])
+    await expect(proxy.engine.abortTransaction(id)).rejects.toThrow(/hangs in/)
   })
 })

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { marksOf } from '../../../proxy/control/transaction-routes.ts'
 import { openRest } from './rest-bench.ts'
 
 type Rest = Awaited<ReturnType<typeof openRest>>
@@ -241,6 +242,7 @@ describe('what REST tells', () => {
       '/v1/faults/{name}/heal',
       '/v1/faults/{name}/release',
       '/v1/groups',
+      '/v1/hanging-transactions',
       '/v1/heal',
       '/v1/links',
       '/v1/plans',
@@ -252,6 +254,8 @@ describe('what REST tells', () => {
       '/v1/runs/{name}/verdict',
       '/v1/runs/{name}/warm',
       '/v1/transactions',
+      '/v1/transactions/{id}',
+      '/v1/transactions/{id}/abort',
       '/v1/verdict',
     ])
   })
@@ -287,5 +291,39 @@ describe('what REST tells', () => {
     expect((await ask('GET', '/v1/faults')).body.code).toBe('not-authorized')
     const headers = { host: 'elsewhere', authorization: 'Bearer secret' }
     expect((await app.inject({ url: '/v1/faults', headers })).statusCode).toBe(200)
+  })
+})
+
+describe('transactions by REST', () => {
+  it('aborts only what was named twice', async () => {
+    const { ask } = await rest()
+    const { status, body } = await ask('POST', '/v1/transactions/shop%2F0/abort', {
+      confirm: 'shop',
+    })
+    expect(status).toBe(400)
+    expect(body.detail).toMatch(/confirm/)
+    // Named twice it goes on to the brokers, of which there are none here.
+    const meant = await ask('POST', '/v1/transactions/shop%2F0/abort', { confirm: 'shop/0' })
+    expect(meant.status).toBe(503)
+  })
+
+  it('marks what is open past its timeout, and what was fenced', () => {
+    const view = {
+      transactionalId: 'shop-0',
+      producerId: 1,
+      producerEpoch: 0,
+      phase: 'producing',
+      transaction: 1,
+      partitions: [],
+      groups: [],
+      ageMs: 61_000,
+      timeoutMs: 60_000,
+      fenced: false,
+      registered: true,
+      unsure: false,
+    } as const
+    expect(marksOf(view)).toEqual(['hanging'])
+    expect(marksOf({ ...view, ageMs: 59_000 })).toEqual([])
+    expect(marksOf({ ...view, phase: 'ended', fenced: true })).toEqual(['zombie'])
   })
 })
