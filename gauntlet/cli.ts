@@ -29,6 +29,8 @@ const cleanUpMs = 60_000
 /** Commands that nothing else than Ctrl-C ends: it is how they end well. */
 const untilStopped: ReadonlySet<string> = new Set(['proxy', 'watch'])
 
+const githubHelp = 'Annotations and a job summary for GitHub Actions'
+
 type Cli = ReturnType<typeof cac>
 type Command = ReturnType<Cli['command']>
 
@@ -56,6 +58,7 @@ function commandLine(): Cli {
   cli.option('--verbose', 'Say more, and where an error came from')
   withRunFlags(cli.command('run <...plans>', 'Run plans, each from a fresh cluster to a verdict'))
     .option('--proxy <url>', 'Drive a running `gauntlet proxy` by its REST instead of starting one')
+    .option('--github', githubHelp)
     .example('  gauntlet run baseline')
     .example('  gauntlet run my-plan.yaml --seed 7 --out results')
     .example('  gauntlet run late-commit --set workload.copier.instances=1 --json')
@@ -157,6 +160,7 @@ function commandLine(): Cli {
     .option('--client <clients>', 'java, kafkajs or java,kafkajs; default: as each plan says')
     .option('--table <file>', 'Write the results as a Markdown table, too')
     .option('--from <folder>', 'With --table: of earlier suites, running nothing; may be repeated')
+    .option('--github', githubHelp)
     .example('  gauntlet suite smoke')
     .example('  gauntlet suite mistakes late-messages --client java,kafkajs --out results')
     .action((words: string[], options: RawOptions) =>

@@ -26,6 +26,8 @@ export interface RunFlags {
   proxy: string | undefined
   set: readonly string[]
   out: string | undefined
+  /** Annotations and a job summary for GitHub Actions. */
+  github: boolean
   json: boolean
   quiet: boolean
   verbose: boolean
@@ -39,6 +41,7 @@ export function runFlags(options: RawOptions): RunFlags {
     proxy: options.proxy === undefined ? undefined : proxyAddress(text('--proxy', options.proxy)),
     set: texts(options.set),
     out: options.out === undefined ? undefined : text('--out', options.out),
+    github: options.github === true,
     json: options.json === true,
     quiet: options.quiet === true,
     verbose: options.verbose === true,

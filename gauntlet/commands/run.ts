@@ -1,10 +1,12 @@
 // `gauntlet run PLAN…`: one run after the other, a table when there were several, the exit code of them all.
 import { exitCodeOf } from '../exit-code.ts'
+import type { GithubRun } from '../reports/github.ts'
 import { dataOutput } from '../reports/output.ts'
 import { tableLines } from '../reports/terminal-verdict.ts'
 import type { Result } from '../run-events.ts'
 import { execute, runFolders } from './execute.ts'
 import { againLine, type CommandContext, type RunFlags, restToken, usageError } from './flags.ts'
+import { planLines, tellGithub } from './github.ts'
 import { loadPlans, refusePlans } from './load-plans.ts'
 
 export async function runCommand(
@@ -20,14 +22,27 @@ export async function runCommand(
     flags.out,
   )
   const results: Result[] = []
+  const told: GithubRun[] = []
   for (const [index, { given, plan }] of loaded.plans.entries()) {
     if (context.signal.aborted) break
     const outDir = folders[index]
     if (outDir === undefined) throw new Error('a folder for each run')
     const again = againLine(given, plan.seed, flags)
     const part = { output: forPeople, signal: context.signal }
-    results.push(await execute({ plan, outDir, again }, flags, part))
+    const tell = (outcome: GithubRun['outcome']): void =>
+      void told.push({ plan: plan.name, outcome, lineOf: planLines(plan), again })
+    try {
+      const result = await execute({ plan, outDir, again }, flags, part)
+      results.push(result)
+      tell({ kind: 'judged', result })
+    } catch (cause) {
+      // What came to no verdict must not look like nothing on GitHub's page.
+      tell({ kind: 'none', message: cause instanceof Error ? cause.message : String(cause) })
+      if (flags.github && !context.signal.aborted) tellGithub(told, forPeople)
+      throw cause
+    }
   }
+  if (flags.github) tellGithub(told, forPeople)
   if (results.length > 1 && !flags.quiet) {
     forPeople.write(`${tableLines(results, forPeople.colours).join('\n')}\n`)
   }

@@ -8,9 +8,11 @@ import { packageVersion } from '../entry.ts'
 import type { PlanPlace } from '../plan-files.ts'
 import { choosePlans } from '../plan-selection.ts'
 import { suiteName, writeSuiteReport } from '../report-files.ts'
+import type { GithubRun } from '../reports/github.ts'
 import { dataOutput } from '../reports/output.ts'
 import { createTerminal } from '../reports/terminal.ts'
 import { counted, duration } from '../reports/words.ts'
+import type { Result } from '../run-events.ts'
 import type { SuitePlan } from '../suite/run-suite.ts'
 import { scenarioTable } from '../suite/scenario-table.ts'
 import { clientOf, isAsExpected, type SuiteResult, suiteExitCode } from '../suite/suite-result.ts'
@@ -25,6 +27,7 @@ import {
   texts,
   usageError,
 } from './flags.ts'
+import { planLines, tellGithub } from './github.ts'
 import { loadPlans, refusePlans } from './load-plans.ts'
 
 const clients = ['java', 'kafkajs'] as const
@@ -94,6 +97,7 @@ export async function suiteCommand(
   writeFileSync(join(outDir, 'junit.xml'), junitOf(results, withoutVerdict(suite)))
   const page = writeSuiteReport(outDir, suite)
   if (flags.table !== undefined) writeTable(flags.table, [suite])
+  if (flags.github) tellGithub(githubRuns(read.items, suite, results, flags), output)
   if (!flags.quiet) output.write(`${suiteTable(suite.entries, colours).join('\n')}\n`)
   output.write(`${lastLine(suite, page)}\n`)
   if (flags.json) context.output.write(`${JSON.stringify(suite, null, 2)}\n`)
@@ -104,6 +108,31 @@ function lastLine({ entries, clusters, tookMs }: SuiteResult, page: string): str
   const wrong = entries.filter((entry) => !isAsExpected(entry)).length
   const verdict = wrong === 0 ? 'all as expected' : `${wrong} not as expected`
   return `  ${counted(entries.length, 'run')}, ${verdict}, in ${duration(tookMs)} on ${counted(clusters.started, 'shared cluster')}   ${page}`
+}
+
+/** Those that were left out on purpose are nothing to speak of. */
+function githubRuns(
+  items: readonly SuitePlan[],
+  { entries }: SuiteResult,
+  results: readonly Result[],
+  flags: SuiteFlags,
+): GithubRun[] {
+  const judged = [...results]
+  return entries.flatMap(({ plan: name, run, client, outcome }): GithubRun[] => {
+    const item = items.find(({ outDir }) => basename(outDir) === run)
+    if (outcome.kind === 'not-for-client' || item === undefined) return []
+    const { plan } = item
+    const common = {
+      plan: `${name} (${client})`,
+      lineOf: planLines(plan),
+      again: againLine(plan.file, plan.seed, flags),
+    }
+    if (outcome.kind === 'failed') {
+      return [{ ...common, outcome: { kind: 'none', message: outcome.message } }]
+    }
+    const result = judged.shift()
+    return result === undefined ? [] : [{ ...common, outcome: { kind: 'judged', result } }]
+  })
 }
 
 /** Plans that came to no verdict, and what kept them from it. */
