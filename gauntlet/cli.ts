@@ -82,6 +82,11 @@ function commandLine(): Cli {
     .option('--bootstrap <addresses>', 'HOST:PORT,… of the cluster’s brokers')
     .option('--listen <address>', 'Where clients bootstrap; default: 127.0.0.1:19092')
     .option('--advertised-host <host>', 'The host name that clients are told')
+    .option(
+      '--map <from=to>',
+      'Where to dial for an address that the cluster tells; may be repeated',
+    )
+    .option('--tls <certificate>', 'TLS towards clients: generated, or CERTIFICATE-FILE,KEY-FILE')
     .option('--plan <file>', 'A plan whose faults are armed')
     .option('--set <path=value>', 'Change a place of the plan; may be repeated')
     .option('--advertise <feature=level>', 'A feature level to tell clients; may be repeated')

@@ -1,12 +1,13 @@
 // The application under test within a run: one process per instance, each behind proxy listeners of its own,
 // its exits and its journal written to the history.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Plan } from '../proxy/plans/plan.ts'
 import type { Runtime } from '../proxy/runtime.ts'
 import type { HistoryLine } from '../validators/history-line.ts'
 import { groupDefault } from './run-line.ts'
 import type { Stage } from './run-stage.ts'
+import type { ClientAccess } from './workloads/client-access.ts'
 import { type JournalEntry, parseJournal } from './workloads/journal.ts'
 import { startInstance, type WorkloadSpec } from './workloads/start-workload.ts'
 import type { InstanceSetup, Instances } from './workloads/workload.ts'
@@ -37,6 +38,18 @@ function readJournal(file: string): JournalEntry[] {
   return existsSync(file) ? parseJournal(readFileSync(file, 'utf8')).entries : []
 }
 
+/** As our own connections, but by the proxy's certificate. */
+function clientAccess({ cluster, door }: Stage, outDir: string): ClientAccess | undefined {
+  const sasl = cluster.access?.sasl
+  if (door === undefined && sasl === undefined) return undefined
+  const caFile = door?.ca === undefined ? undefined : join(outDir, 'proxy-ca.pem')
+  if (caFile !== undefined && door?.ca !== undefined) writeFileSync(caFile, door.ca)
+  return {
+    ...(door === undefined ? {} : { tls: { caFile } }),
+    ...(sasl === undefined ? {} : { sasl }),
+  }
+}
+
 export async function startApplication(parts: {
   plan: Plan
   stage: Stage
@@ -49,12 +62,14 @@ export async function startApplication(parts: {
   const { plan, stage, runtime, outDir, write, instances } = parts
   const spec = specOf(plan)
   const setups: InstanceSetup[] = []
+  const access = clientAccess(stage, outDir)
   for (const [index, name] of instanceNames(plan).entries()) {
     const door = await stage.proxy.engine.openDoor(name, 0)
     setups.push({
       index,
       name,
       bootstrap: `${door.host}:${door.port}`,
+      ...(access === undefined ? {} : { access }),
       inputTopic: plan.topics.input.name,
       outputTopics: plan.topics.outputs.map((topic) => topic.name),
       group: groupDefault,

@@ -3,12 +3,15 @@
 import type { Host } from '../proxy/effects/host.ts'
 import type { Plane, ProxyEvent } from '../proxy/events.ts'
 import { planesOf } from '../proxy/faults/planes.ts'
+import type { BrokerAccess } from '../proxy/flow/access.ts'
 import type { SocketAddress } from '../proxy/flow/sockets.ts'
 import { type Plan, topicAliases } from '../proxy/plans/plan.ts'
 import type { Runtime } from '../proxy/runtime.ts'
 import { type ProxyThread, startProxy } from '../proxy/start-proxy.ts'
 import type { Address, Cluster } from './clusters/cluster.ts'
+import { type Door, readAccess, readDoor } from './clusters/credentials.ts'
 import { type EmbeddedCluster, planEmbeddedPorts, startEmbedded } from './clusters/embedded.ts'
+import { prepareSecurity } from './clusters/embedded-security.ts'
 import { externalCluster } from './clusters/external.ts'
 import { entryFile } from './entry.ts'
 import { createHooks, type Hooks } from './hooks.ts'
@@ -20,6 +23,8 @@ const loopback = '127.0.0.1'
 export interface Stage {
   cluster: Cluster
   proxy: ProxyThread
+  /** TLS between the application and the proxy, where there is any. */
+  door?: Door
   /** Topics that the run has made on it; whoever keeps the cluster deletes them. */
   created: string[]
   /** Takes down what belongs to the run: the proxy first, then brokers unless they stay. Safe to call twice. */
@@ -43,12 +48,23 @@ export interface StageParts {
   onInstance: (instance: string, change: InstanceChange) => void
 }
 
-function startThread(
-  { plan, onEvents }: StageParts,
+interface Front {
+  proxy: ProxyThread
+  door: Door | undefined
+}
+
+async function startFront(
+  { plan, runtime, onEvents }: StageParts,
   bootstrap: readonly SocketAddress[],
   host: Host | undefined,
-): Promise<ProxyThread> {
-  return startProxy({
+  access: BrokerAccess | undefined,
+): Promise<Front> {
+  const { doorTls } = plan
+  const door =
+    doorTls === undefined
+      ? undefined
+      : await readDoor(doorTls, [loopback, 'localhost'], runtime.nowMs())
+  const proxy = await startProxy({
     workerFile: entryFile('proxy/worker.js'),
     seed: plan.seed,
     host,
@@ -60,8 +76,11 @@ function startThread(
       advertise: plan.advertise,
       topicAliases: topicAliases(plan),
       journalAllProduce: true,
+      ...(access === undefined ? {} : { access }),
+      ...(door === undefined ? {} : { door: door.tls }),
     },
   })
+  return { proxy, door }
 }
 
 async function embeddedStage(
@@ -74,7 +93,14 @@ async function embeddedStage(
   const hooks = createHooks({ folder: parts.logDirectory })
   const brokers = { cluster: () => cluster, told: parts.onBroker }
   const clients = { instances: parts.instances, told: parts.onInstance }
-  const proxy = await startThread(parts, bootstrap, createHost({ brokers, clients, hooks }))
+  const prepared = wanted.isSecured ? await prepareSecurity(parts.runtime.nowMs()) : undefined
+  const front = await startFront(
+    parts,
+    bootstrap,
+    createHost({ brokers, clients, hooks }),
+    prepared?.access,
+  )
+  const { proxy } = front
   try {
     const planes = planesOf(parts.plan.faults)
     const behind: Partial<Record<Exclude<Plane, 'client'>, Map<number, Address>>> = {}
@@ -98,6 +124,7 @@ async function embeddedStage(
         config: wanted.config,
       },
       {
+        ...(prepared === undefined ? {} : { security: prepared }),
         ports,
         planes: behind,
         logDirectory: parts.logDirectory,
@@ -108,7 +135,7 @@ async function embeddedStage(
     )
     cluster = started
     started.onBrokerExit(({ node }) => parts.onBroker(node, 'exited'))
-    return stageOf(started, proxy, hooks, () => started.stop())
+    return stageOf(started, front, hooks, () => started.stop())
   } catch (cause) {
     await proxy.terminate()
     throw cause
@@ -119,13 +146,15 @@ async function externalStage(
   parts: StageParts,
   wanted: Extract<Plan['cluster'], { kind: 'external' }>,
 ): Promise<Stage> {
-  const cluster = await externalCluster(wanted.bootstrap)
+  const access = readAccess(wanted)
+  const cluster = await externalCluster(wanted.bootstrap, access)
   const bootstrap = cluster.brokers.map(({ address }) => address)
   const hooks = createHooks({ folder: parts.logDirectory })
   const clients = { instances: parts.instances, told: parts.onInstance }
-  const proxy = await startThread(parts, bootstrap, createHost({ clients, hooks }))
-  for (const { node, address } of cluster.brokers) await proxy.engine.noteBroker(node, address)
-  return stageOf(cluster, proxy, hooks, () => cluster.stop())
+  const front = await startFront(parts, bootstrap, createHost({ clients, hooks }), access)
+  const { engine } = front.proxy
+  for (const { node, address } of cluster.brokers) await engine.noteBroker(node, address)
+  return stageOf(cluster, front, hooks, () => cluster.stop())
 }
 
 /** The proxy in front of a cluster that runs already and stays; only its client plane can be seen. */
@@ -135,19 +164,20 @@ export async function stageOn(parts: StageParts, cluster: Cluster): Promise<Stag
   const brokers = cluster.can.kill ? { cluster: () => cluster, told: parts.onBroker } : undefined
   const host = createHost({ clients, hooks, ...(brokers === undefined ? {} : { brokers }) })
   const bootstrap = cluster.brokers.map(({ address }) => address)
-  const proxy = await startThread(parts, bootstrap, host)
+  const front = await startFront(parts, bootstrap, host, cluster.access)
+  const { proxy } = front
   try {
     for (const { node, address } of cluster.brokers) await proxy.engine.noteBroker(node, address)
   } catch (cause) {
     await proxy.terminate()
     throw cause
   }
-  return stageOf(cluster, proxy, hooks, async () => undefined)
+  return stageOf(cluster, front, hooks, async () => undefined)
 }
 
 function stageOf(
   cluster: Cluster,
-  proxy: ProxyThread,
+  { proxy, door }: Front,
   hooks: Hooks,
   stopCluster: () => Promise<void>,
 ): Stage {
@@ -161,6 +191,7 @@ function stageOf(
   return {
     cluster,
     proxy,
+    ...(door === undefined ? {} : { door }),
     created: [],
     stop() {
       stopping ??= stop()

@@ -416,8 +416,10 @@ export async function runPlan(
     const id = workload.kind === 'command' ? workload.id : defaultIdSelector
     const outputTopics = outputsOf(plan).map(({ name }) => name)
     const bootstrap = [...stage.cluster.bootstrap]
+    const { access } = stage.cluster
     const reader = await startConcurrentReader({
       bootstrap,
+      access,
       topics: outputTopics,
       idSelector: id,
       onLine: write,
@@ -426,6 +428,7 @@ export async function runPlan(
     await awaitStart(running, admin)
     const generator = startGenerator({
       bootstrap: stage.cluster.bootstrap,
+      access,
       topic: topics.input.name,
       partitions: topics.input.partitions,
       runtime,
@@ -465,6 +468,7 @@ export async function runPlan(
       const timeouts = (await stage.proxy.engine.transactions()).map((view) => view.timeoutMs ?? 0)
       const auditing = auditCluster({
         bootstrap,
+        access,
         inputTopics: [topics.input.name],
         outputTopics,
         ...(sink === undefined ? {} : { sinks: [sink] }),

@@ -3,6 +3,7 @@
 import { OperatorError } from '../proxy/errors.ts'
 import { planesOf } from '../proxy/faults/planes.ts'
 import { topicAliases } from '../proxy/plans/plan.ts'
+import { readAccess } from './clusters/credentials.ts'
 import { externalCluster } from './clusters/external.ts'
 import { connectProxy, type ProxyByRest } from './proxy-by-rest.ts'
 import type { RestProxy } from './rest-client.ts'
@@ -47,7 +48,8 @@ export function createRestStages(rest: RestProxy): {
         const addresses = (await connected.brokers()).flatMap(({ address }) =>
           address === undefined ? [] : [`${address.host}:${address.port}`],
         )
-        const cluster = await externalCluster(addresses)
+        const access = plan.cluster.kind === 'external' ? readAccess(plan.cluster) : undefined
+        const cluster = await externalCluster(addresses, access)
         return { cluster, proxy: connected, created: [], stop: () => connected.terminate() }
       } catch (cause) {
         await connected.terminate()

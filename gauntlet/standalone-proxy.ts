@@ -4,6 +4,7 @@ import type { Control } from '../proxy/control/control.ts'
 import { OperatorError } from '../proxy/errors.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import type { FaultSpec } from '../proxy/faults/fault.ts'
+import type { BrokerAccess, DoorTls } from '../proxy/flow/access.ts'
 import type { SocketAddress } from '../proxy/flow/sockets.ts'
 import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
 import { type RemoteEngine, startProxy } from '../proxy/start-proxy.ts'
@@ -25,6 +26,10 @@ export interface StandaloneOptions {
   advertisedHost?: string
   advertise: Readonly<Record<string, number>>
   topicAliases: Readonly<Record<string, string>>
+  /** How brokers are reached; absent: plainly. */
+  access?: BrokerAccess
+  /** TLS towards clients; absent: they come plainly. */
+  door?: DoorTls
   faults: readonly FaultSpec[]
   seed: number
   /** Absent: no REST. */
@@ -62,7 +67,7 @@ async function awaitCluster(
       throw new OperatorError(
         'cluster-unavailable',
         `no broker answered at ${tried} (${cause instanceof Error ? cause.message : cause})`,
-        'Check the addresses given with --bootstrap, and that the cluster runs; --await-cluster 2m waits for it.',
+        'Check the addresses given with --bootstrap, that the cluster runs, and whether it asks for TLS or SASL; --await-cluster 2m waits for it.',
       )
     }
   }
@@ -91,6 +96,8 @@ export async function runProxy(
       advertise: options.advertise,
       topicAliases: options.topicAliases,
       journalAllProduce: false,
+      ...(options.access === undefined ? {} : { access: options.access }),
+      ...(options.door === undefined ? {} : { door: options.door }),
     },
   })
   const { engine } = proxy

@@ -31,6 +31,7 @@ import { createRuleBook, kindOf, type Rule } from './faults/rules.ts'
 import type { TopicAliases } from './faults/trigger.ts'
 import type { Trigger } from './faults/trigger-schema.ts'
 import { durationMs } from './faults/vocabulary.ts'
+import type { BrokerAccess, DoorTls } from './flow/access.ts'
 import { createBrokers } from './flow/brokers.ts'
 import type { Connection, ReplyVerdict, RequestVerdict } from './flow/connection.ts'
 import { createGate } from './flow/gate.ts'
@@ -62,6 +63,10 @@ export interface EngineOptions {
   topicAliases: TopicAliases
   /** Follow every Produce, not only transactional ones, from the start; `journal` changes it. */
   journalAllProduce: boolean
+  /** How brokers are reached; absent: plainly. */
+  access?: BrokerAccess
+  /** TLS towards clients; absent: they come plainly. */
+  door?: DoorTls
 }
 
 /** How a fault came to us. What reaches beyond the proxy may come from a plan on this machine's disk only. */
@@ -174,7 +179,7 @@ export function createEngine(
   const aliases: Record<string, string> = { ...options.topicAliases }
   const rules = createRuleBook({ random: runtime.random, aliases })
   const topics = createTopicNames()
-  const brokers = createBrokers(options.bootstrap)
+  const brokers = createBrokers(options.bootstrap, options.access)
   let journalsAll = options.journalAllProduce
   const tracker = createTracker({
     topicName: topics.nameOf,
@@ -373,6 +378,8 @@ export function createEngine(
     windows,
     emit,
     live,
+    access: options.access,
+    door: options.door,
     pipeline: createPipeline({
       runtime,
       rules,
@@ -461,7 +468,15 @@ export function createEngine(
       const rule = rules.arm(spec)
       for (const need of rule.kind.needs?.(spec.inject[rule.kind.name] as never) ?? []) {
         if (host?.can.includes(need) === true) continue
+        if (need === 'terminate-tls' && options.door !== undefined) continue
         rules.disarm(spec.name)
+        if (need === 'terminate-tls') {
+          throw new OperatorError(
+            'cannot-do-here',
+            `fault "${spec.name}" is about TLS, and clients reach this proxy without`,
+            'Let the proxy terminate TLS: `proxy: { tls: generated }` in a plan, or --tls-cert with --tls-key.',
+          )
+        }
         throw new OperatorError(
           'cannot-do-here',
           `fault "${spec.name}" needs to ${need.replace('-', ' a ')}, which cannot be done here`,

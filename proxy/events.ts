@@ -267,6 +267,15 @@ export type ProxyEvent = { atMs: number } & (
   | { type: 'loop-stalled'; stalledMs: number }
   /** A broker was found, or found again at another address. */
   | { type: 'broker-seen'; node: number; host: string; port: number; listen?: string }
+  /** A request newer than we know: passed as it is, unfollowed. Told once for each API and version. */
+  | {
+      type: 'version-unknown'
+      plane: Plane
+      connection: number
+      apiKey: number
+      version: number
+      api?: string
+    }
   | { type: 'feature-advertised'; feature: string; level: number; brokerLevel: number }
 )
 

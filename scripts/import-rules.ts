@@ -45,13 +45,21 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'validators/readers/': [
     'validators/',
     'proxy/protocol/',
+    'proxy/flow/access.ts',
     'proxy/flow/broker-client.ts',
     'proxy/flow/sockets.ts',
+    'proxy/flow/client-library.ts',
     'proxy/events.ts',
     'proxy/errors.ts',
     'proxy/runtime.ts',
   ],
-  'validators/': ['validators/', 'proxy/events.ts', 'proxy/errors.ts', 'proxy/runtime.ts'],
+  'validators/': [
+    'validators/',
+    'proxy/flow/access.ts',
+    'proxy/events.ts',
+    'proxy/errors.ts',
+    'proxy/runtime.ts',
+  ],
   // A page is drawn from a history and its result; it knows neither the run nor the machine.
   'gauntlet/reports/html/': [
     'gauntlet/reports/words.ts',
@@ -127,9 +135,11 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'gauntlet/clusters/',
     'gauntlet/child-registry.ts',
     'gauntlet/workloads/kafkajs-client.ts',
+    'validators/readers/kafkajs-fetch.ts',
     'bench/',
   ],
-  'node:tls': ['proxy/flow/'],
+  'node:tls': ['proxy/flow/tls.ts'],
+  selfsigned: ['proxy/flow/certificates.ts'],
   'node:child_process': ['gauntlet/', 'bench/', 'scripts/'],
   'node:worker_threads': ['proxy/start-proxy.ts', 'proxy/worker.ts', 'validators/', 'bench/'],
 }

@@ -1,5 +1,6 @@
 // The audit itself, wherever it runs: read the inputs, wait until everything has come to rest, read the outputs with
 // our own decoder and again with kafkajs. Everything it learns, failures of its readers included, becomes lines.
+import type { BrokerAccess } from '../proxy/flow/access.ts'
 import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
 import type { AuditLine } from './history-line.ts'
 import {
@@ -22,6 +23,8 @@ export type Sink = FileSink | PostgresSink
 export interface AuditTask {
   /** The brokers' own addresses, never the proxy's. */
   bootstrap: string[]
+  /** How they are reached; absent: plainly. */
+  access?: BrokerAccess | undefined
   /** Empty for an application that only produces. */
   inputTopics: string[]
   outputTopics: string[]
@@ -82,6 +85,7 @@ export async function runAudit(
       clientId: 'gauntlet-audit',
       requestTimeoutMs,
       patienceMs: patience,
+      access: task.access,
       runtime,
     })
   const cluster = open(patienceMs)
@@ -200,6 +204,7 @@ export async function runAudit(
     })
     const second = startConsumerReader({
       bootstrap: task.bootstrap,
+      access: task.access,
       reader: 'final',
       partitions: ends,
       select: idSelector(task.idSelector),
@@ -253,6 +258,8 @@ export function sinkPlace(sink: Sink): string {
 /** What the concurrent reader is told; plain data. */
 export interface ConcurrentReaderTask {
   bootstrap: string[]
+  /** How they are reached; absent: plainly. */
+  access?: BrokerAccess | undefined
   topics: string[]
   idSelector: string
   firstOffsets?: Record<string, number>
@@ -269,6 +276,7 @@ export async function startConcurrentRead(
     requestTimeoutMs,
     patienceMs,
     runtime,
+    access: task.access,
   })
   try {
     const places = task.topics.length === 0 ? [] : await cluster.partitions(task.topics)
@@ -281,6 +289,7 @@ export async function startConcurrentRead(
     )
     const reader = startConsumerReader({
       bootstrap: task.bootstrap,
+      access: task.access,
       reader: 'concurrent',
       partitions,
       select: idSelector(task.idSelector),

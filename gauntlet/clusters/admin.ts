@@ -112,6 +112,7 @@ export function openAdmin(brokers: readonly Broker[]): ClusterAdmin {
     const fresh = connectBroker(broker.address, {
       clientId: 'gauntlet-admin',
       timeoutMs: answerLimitMs,
+      access: broker.access,
     })
     clients.set(node, fresh)
     return fresh

@@ -96,11 +96,14 @@ export interface BrokerSettings {
   allPorts: readonly BrokerPorts[]
   planes: PlaneAddresses
   dataFolder: string
+  /** The client listener's, where clients come with TLS and SASL. */
+  clientListener?: Settings
 }
 
 /** The whole configuration of one broker. */
 export function brokerSettings(settings: BrokerSettings): Settings {
-  const { spec, ports, allPorts, planes, dataFolder } = settings
+  const { spec, ports, allPorts, planes, dataFolder, clientListener } = settings
+  const protocol = clientListener === undefined ? 'PLAINTEXT' : 'SASL_SSL'
   const interBroker = planes['inter-broker']?.get(ports.node) ?? { host, port: ports.interBroker }
   const controllerOf = ({ node, controller }: BrokerPorts) =>
     planes.controller?.get(node) ?? { host, port: controller }
@@ -123,7 +126,8 @@ export function brokerSettings(settings: BrokerSettings): Settings {
       `INTERNAL://${at(interBroker)}`,
       `CONTROLLER://${at(controllerOf(ports))}`,
     ].join(','),
-    'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': `CLIENT:${protocol},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT`,
+    ...clientListener,
     'inter.broker.listener.name': 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': dataFolder,

@@ -164,12 +164,13 @@ async function openTransactions(client: BrokerClient, node: number): Promise<Ope
 }
 
 async function withBroker<Value>(
-  { address }: Broker,
+  { address, access }: Broker,
   work: (client: BrokerClient) => Promise<Value>,
 ): Promise<Value> {
   const client = await connectBroker(address, {
     clientId: 'gauntlet-health',
     timeoutMs: answerLimitMs,
+    access,
   })
   try {
     return await work(client)

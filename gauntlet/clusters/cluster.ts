@@ -1,5 +1,6 @@
 // What a run needs of a cluster, whoever provides it: embedded JVMs, containers, or somebody else's brokers.
 import type { Plane } from '../../proxy/events.ts'
+import type { BrokerAccess } from '../../proxy/flow/access.ts'
 
 export interface Address {
   host: string
@@ -10,6 +11,8 @@ export interface Broker {
   node: number
   /** The broker's own client listener, not the proxy's. */
   address: Address
+  /** How it is reached; absent: plainly. */
+  access?: BrokerAccess | undefined
 }
 
 /** Ports reserved for one broker before anything starts: the proxy's links point at them. */
@@ -43,6 +46,8 @@ export interface Cluster {
   brokers: readonly Broker[]
   /** `host:port` of every broker's own client listener. */
   bootstrap: readonly string[]
+  /** How its brokers are reached; absent: plainly. */
+  access?: BrokerAccess | undefined
   /** What can be done to broker processes here. */
   can: { kill: boolean; pause: boolean }
   state(node: number): BrokerState

@@ -19,6 +19,7 @@ import type {
   PlaneAddresses,
 } from './cluster.ts'
 import { checkConfigNames } from './config-names.ts'
+import { clientListenerSettings, createUsers, type EmbeddedSecurity } from './embedded-security.ts'
 import { internalTopics } from './internal-topics.ts'
 import { kafkaClasspath } from './jars.ts'
 import { releasePorts, reservePorts } from './ports.ts'
@@ -65,6 +66,8 @@ export interface EmbeddedOptions {
   /** Gives up the start, and leaves nothing of it. After the start it does nothing. */
   signal?: AbortSignal
   runtime: Runtime
+  /** Clients come with TLS and SASL. */
+  security?: EmbeddedSecurity
 }
 
 /** Reserves the ports of a cluster, before anything that needs to know them starts. */
@@ -234,7 +237,11 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
     if (found === undefined) throw new Error(`there is no broker ${node}`)
     return found
   }
-  const clientAddress = (node: Node) => ({ host, port: node.ports.client })
+  /** Where it is asked whether it is alive: plainly, whatever clients have to come with. */
+  const askedAddress = ({ ports }: Node) => ({
+    host,
+    port: options.security === undefined ? ports.client : ports.interBroker,
+  })
   const pause = () => new Promise<void>((resolve) => runtime.after(probeEveryMs, resolve))
 
   const settingsOf = (ports: BrokerPorts) =>
@@ -244,6 +251,9 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
       allPorts: options.ports,
       planes: options.planes,
       dataFolder: join(nodeOf(ports.node).folder, 'data'),
+      ...(options.security === undefined
+        ? {}
+        : { clientListener: clientListenerSettings(options.security) }),
     })
 
   let preparing: Promise<void> | undefined
@@ -274,6 +284,11 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
 
   /** What can only be done, or learnt, once all brokers run. */
   async function finish(): Promise<void> {
+    const { security } = options
+    const [any] = nodes.values()
+    if (security !== undefined && any !== undefined) {
+      await createUsers({ host, port: any.ports.interBroker }, security)
+    }
     const admin = openAdmin(face.brokers)
     try {
       Object.assign(face.features, await admin.features())
@@ -326,7 +341,7 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
           'Check the broker configuration of the plan; the full reason is in the broker log.',
         )
       }
-      const alive = await askAliveBrokers(clientAddress(node))
+      const alive = await askAliveBrokers(askedAddress(node))
       if (alive !== undefined && wanted.every((each) => alive.includes(each))) return
       if (runtime.nowMs() > limitMs) {
         throw new OperatorError(
@@ -383,9 +398,14 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
     version: spec.version,
     features: { ...spec.features },
     brokers: options.ports.map(
-      ({ node, client }): Broker => ({ node, address: { host, port: client } }),
+      ({ node, client }): Broker => ({
+        node,
+        address: { host, port: client },
+        access: options.security?.access,
+      }),
     ),
     bootstrap: options.ports.map(({ client }) => `${host}:${client}`),
+    access: options.security?.access,
     can: { kill: true, pause: true },
     pid: (node) => nodeOf(node).child?.pid,
     onBrokerExit: (listener) => exitListeners.push(listener),

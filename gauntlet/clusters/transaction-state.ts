@@ -47,12 +47,13 @@ export async function askTransactions(
   places: ReadonlySet<string>,
 ): Promise<ClusterTransactions> {
   const found: ClusterTransactions = { transactions: [], producers: [], silent: [] }
-  for (const { node, address } of brokers) {
+  for (const { node, address, access } of brokers) {
     let client: BrokerClient | undefined
     try {
       client = await connectBroker(address, {
         clientId: 'gauntlet-audit',
         timeoutMs: answerLimitMs,
+        access,
       })
       found.transactions.push(...(await coordinatedBy(client, node, transactionalIds)))
       found.producers.push(...(await producersAt(client, node, places)))

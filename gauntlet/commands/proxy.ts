@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import { exitCodes, OperatorError } from '../../proxy/errors.ts'
 import { durationMs } from '../../proxy/faults/vocabulary.ts'
 import type { ProxyPlan } from '../../proxy/plans/plan.ts'
+import type { WrittenDoorTls } from '../../proxy/plans/plan-schema.ts'
 import { readProxyPlan } from '../../proxy/plans/read-plan.ts'
+import { systemRuntime } from '../../proxy/runtime.ts'
+import { readAccess, readDoor } from '../clusters/credentials.ts'
 import { readPlanFile } from '../plan-files.ts'
 import { eventLine } from '../reports/event-line.ts'
 import type { RestOptions } from '../standalone-proxy.ts'
@@ -27,19 +30,39 @@ interface HostAndPort {
 }
 
 export async function proxyCommand(options: RawOptions, context: CommandContext): Promise<number> {
-  if (options.bootstrap === undefined) {
-    throw usageError(
-      'there is no cluster to stand in front of',
-      'Name its brokers: --bootstrap HOST:PORT,HOST:PORT.',
-    )
-  }
-  const bootstrap = texts(options.bootstrap)
-    .flatMap((list) => list.split(','))
-    .map((given) => address('--bootstrap', given))
-  const listen = address('--listen', text('--listen', options.listen ?? listenDefault))
   const read = readRules(options)
   if ('problems' in read) return refusePlans(read.problems, context.output)
   const { plan } = read
+  if (options.bootstrap === undefined && plan.external === undefined) {
+    throw usageError(
+      'there is no cluster to stand in front of',
+      'Name its brokers: --bootstrap HOST:PORT,HOST:PORT, or `cluster: { external: … }` in the plan.',
+    )
+  }
+  const bootstrap = (
+    options.bootstrap === undefined ? (plan.external?.bootstrap ?? []) : texts(options.bootstrap)
+  )
+    .flatMap((list) => list.split(','))
+    .map((given) => address('--bootstrap', given))
+  const listen = address('--listen', text('--listen', options.listen ?? listenDefault))
+  const map = { ...plan.external?.map, ...translations(options) }
+  const access = readAccess({
+    ...plan.external,
+    ...(Object.keys(map).length === 0 ? {} : { map }),
+  })
+  const advertisedHost =
+    options.advertisedHost === undefined
+      ? listen.host
+      : text('--advertised-host', options.advertisedHost)
+  const written = options.tls === undefined ? plan.doorTls : doorFlag(options)
+  const door =
+    written === undefined
+      ? undefined
+      : await readDoor(
+          written,
+          [...new Set([advertisedHost, listen.host, 'localhost'])],
+          systemRuntime(plan.seed).nowMs(),
+        )
   const { output, signal } = context
   const rest = restOptions(options)
   const awaitClusterMs = waiting(options)
@@ -48,9 +71,9 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
     {
       bootstrap,
       listen,
-      ...(options.advertisedHost === undefined
-        ? {}
-        : { advertisedHost: text('--advertised-host', options.advertisedHost) }),
+      advertisedHost,
+      ...(access === undefined ? {} : { access }),
+      ...(door === undefined ? {} : { door: door.tls }),
       advertise: plan.advertise,
       topicAliases: plan.topicAliases,
       faults: plan.faults,
@@ -69,6 +92,9 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
     ({ bootstrap: { host, port }, rest: at }) => {
       const armed = plan.faults.map(({ name }) => name).join(', ')
       output.write(`Proxy ${host}:${port}   seed ${plan.seed}\n`)
+      if (door?.ca !== undefined) {
+        output.write(`TLS: clients must trust this authority, made for this process:\n${door.ca}\n`)
+      }
       output.write(`Faults armed: ${armed === '' ? 'none' : armed}\n`)
       output.write(`Check: kcat -b ${host}:${port} -L\n`)
       if (at !== undefined) {
@@ -79,6 +105,31 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
   )
   // There is no other way to end it, so ending it is no accident.
   return exitCodes.asExpected
+}
+
+/** `--map kafka-1:9092=localhost:31092` */
+function translations(options: RawOptions): Record<string, string> {
+  const pairs = texts(options.map).map((given) => {
+    const [from = '', to = ''] = given.split('=')
+    address('--map', from)
+    address('--map', to)
+    return [from, to] as const
+  })
+  return Object.fromEntries(pairs)
+}
+
+/** `--tls generated`, or `--tls CERTIFICATE,KEY` */
+function doorFlag(options: RawOptions): WrittenDoorTls {
+  const given = text('--tls', options.tls)
+  if (given === 'generated') return given
+  const [certificate, key, ...more] = given.split(',')
+  if (certificate !== undefined && key !== undefined && more.length === 0) {
+    return { 'certificate-file': certificate, 'key-file': key }
+  }
+  throw usageError(
+    `--tls ${given} names no certificate`,
+    'Write --tls generated, or --tls CERTIFICATE-FILE,KEY-FILE.',
+  )
 }
 
 /** Where REST listens and who may call it; nothing with `--rest off`. */

@@ -23,6 +23,8 @@ export function eventLine(event: ProxyEvent, verbose: boolean): string | undefin
       return `${time}  error: ${event.message}`
     case 'loop-stalled':
       return `${time}  the proxy stood still for ${Math.round(event.stalledMs)} ms`
+    case 'version-unknown':
+      return `${time}  ${event.api ?? `API ${event.apiKey}`} version ${event.version} is newer than this proxy knows: it passes, unfollowed and out of reach of faults`
     case 'broker-seen':
       return `${time}  broker ${event.node} is at ${event.host}:${event.port}`
     default:

@@ -12,7 +12,9 @@ import {
   electPreferredLeaders,
   healthProblems,
 } from '../clusters/cluster-health.ts'
+import { readAccess } from '../clusters/credentials.ts'
 import { planEmbeddedPorts, startEmbedded } from '../clusters/embedded.ts'
+import { prepareSecurity } from '../clusters/embedded-security.ts'
 import { externalCluster } from '../clusters/external.ts'
 import { groupDefault } from '../run-line.ts'
 import { type Stage, type StageParts, stageOn } from '../run-stage.ts'
@@ -111,10 +113,16 @@ async function start(
   parts: { logDirectory: string; runtime: Runtime; signal: AbortSignal },
   exited: (node: number) => void,
 ): Promise<Cluster> {
-  if (wanted.kind === 'external') return externalCluster(wanted.bootstrap)
+  if (wanted.kind === 'external') return externalCluster(wanted.bootstrap, readAccess(wanted))
   const ports = await planEmbeddedPorts(wanted.brokers)
-  const { kind: _kind, ...spec } = wanted
-  const cluster = await startEmbedded(spec, { ports, planes: {}, ...parts })
+  const { kind: _kind, isSecured, ...spec } = wanted
+  const security = isSecured ? await prepareSecurity(parts.runtime.nowMs()) : undefined
+  const cluster = await startEmbedded(spec, {
+    ports,
+    planes: {},
+    ...parts,
+    ...(security === undefined ? {} : { security }),
+  })
   cluster.onBrokerExit(({ node }) => exited(node))
   return cluster
 }

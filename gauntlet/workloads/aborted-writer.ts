@@ -1,7 +1,9 @@
 // Writes records into transactions that are never committed. Nothing here has to be exactly once: a
 // transaction that fails is left for the next producer of the same transactional id to abort.
+
 import { randomUUID } from 'node:crypto'
 import type { Producer } from 'kafkajs'
+import type { BrokerAccess } from '../../proxy/flow/access.ts'
 import type { Runtime } from '../../proxy/runtime.ts'
 import { idHeader } from './copied-record.ts'
 import { kafkajsClient } from './kafkajs-client.ts'
@@ -23,6 +25,7 @@ export interface AbortedWriter {
 
 export function abortedWriter(options: {
   bootstrap: string | readonly string[]
+  access?: BrokerAccess | undefined
   topic: string
   requestTimeoutMs: number
   runtime: Runtime
@@ -40,6 +43,7 @@ export function abortedWriter(options: {
     if (producer !== undefined) return producer
     const fresh = kafkajsClient({
       bootstrap: options.bootstrap,
+      access: options.access,
       clientId: 'gauntlet-generator-aborted',
       requestTimeoutMs: options.requestTimeoutMs,
     }).producer({

@@ -6,7 +6,9 @@
 // - A broker that is cut off from the others goes on believing that it is the coordinator, and answers from
 //   the past. Offsets only grow, so the largest of several answers counts, each asked through a random
 //   broker; and never less than what this process has committed itself.
+
 import type { Admin } from 'kafkajs'
+import type { BrokerAccess } from '../../proxy/flow/access.ts'
 import { kafkajsClient } from './kafkajs-client.ts'
 
 /** With one of three brokers lying, all answers are old once in 243 times, and only while it can be reached. */
@@ -21,6 +23,7 @@ export interface CommittedOffsets {
 
 export function committedOffsets(options: {
   bootstrap: string
+  access?: BrokerAccess | undefined
   clientId: string
   requestTimeoutMs: number
   group: string

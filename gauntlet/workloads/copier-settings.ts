@@ -1,6 +1,8 @@
 // What a copier is told, and how: every setting travels as an environment variable, so that a copier can
 // be started by hand as well. `copierEnvironment` and `settingsFromEnvironment` are each other's inverse;
 // the Java copier reads the same names.
+import type { BrokerAccess } from '../../proxy/flow/access.ts'
+import { accessEnvironment, accessFromEnvironment } from './client-access.ts'
 import { isMistake, type Mistake } from './mistakes.ts'
 import { fillTemplate } from './template.ts'
 import type { InstanceSetup } from './workload.ts'
@@ -61,6 +63,8 @@ export const copierTimeouts = {
 /** What one copier process works by. */
 export interface CopierSettings {
   bootstrap: string
+  /** How that is reached; absent: plainly. */
+  access?: BrokerAccess
   inputTopic: string
   outputTopics: readonly string[]
   group: string
@@ -99,6 +103,7 @@ export function instanceEnvironment(setup: InstanceSetup): Record<string, string
     GAUNTLET_WORKLOAD: workloadOf(setup),
     GAUNTLET_INSTANCE: String(setup.index),
     GAUNTLET_JOURNAL: setup.journalFile,
+    ...accessEnvironment(setup.access),
   }
 }
 
@@ -180,7 +185,9 @@ export function settingsFromEnvironment(
   if (!isCompression(compression)) throw new Error(`no such compression: ${compression}`)
   const mistake = environment.GAUNTLET_MISTAKE ?? ''
   if (mistake !== '' && !isMistake(mistake)) throw new Error(`no such mistake: ${mistake}`)
+  const access = accessFromEnvironment(environment)
   return {
+    ...(access === undefined ? {} : { access }),
     bootstrap: text('KAFKA_BOOTSTRAP_SERVERS'),
     inputTopic: text('GAUNTLET_INPUT'),
     outputTopics: text('GAUNTLET_OUTPUT').split(','),

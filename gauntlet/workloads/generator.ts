@@ -4,7 +4,9 @@
 // one partition (a request over several brokers that is repeated after a leader moved loses or doubles records).
 // So each partition has its own queue here, sends one batch at a time, and repeats the very same batch with the
 // very same producer until it is acknowledged.
+
 import type { Producer } from 'kafkajs'
+import type { BrokerAccess } from '../../proxy/flow/access.ts'
 import type { Runtime } from '../../proxy/runtime.ts'
 import { type AbortedWriter, abortedWriter } from './aborted-writer.ts'
 import { idHeader } from './copied-record.ts'
@@ -37,6 +39,7 @@ const fatalErrors = new Set([
 
 export type GeneratorOptions = {
   bootstrap: string | readonly string[]
+  access?: BrokerAccess | undefined
   topic: string
   partitions: number
   runtime: Runtime
@@ -79,6 +82,7 @@ export function startGenerator(options: GeneratorOptions): Generator {
 
   const client = kafkajsClient({
     bootstrap: options.bootstrap,
+    access: options.access,
     clientId: 'gauntlet-generator',
     requestTimeoutMs,
   })

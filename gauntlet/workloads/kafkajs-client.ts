@@ -4,6 +4,8 @@
 // 300 ms before it asks again, then 600. As set here one takes 55 ms.
 import { connect } from 'node:net'
 import { Kafka, type LogEntry, logLevel, type RetryOptions } from 'kafkajs'
+import type { BrokerAccess } from '../../proxy/flow/access.ts'
+import { kafkajsSasl, openClientSocket } from '../../proxy/flow/client-library.ts'
 
 /** Quick at first, for the markers; then slow enough for a broker that is down. */
 export const quickRetry: RetryOptions = {
@@ -21,6 +23,8 @@ export interface ClientOptions {
   bootstrap: string | readonly string[]
   clientId: string
   requestTimeoutMs: number
+  /** How brokers are reached; absent: plainly. */
+  access?: BrokerAccess | undefined
   /** Where errors of the library go; dropped if absent. */
   log?: (line: string) => void
 }
@@ -31,11 +35,12 @@ export function kafkajsClient(options: ClientOptions): Kafka {
   return new Kafka({
     brokers: typeof bootstrap === 'string' ? bootstrap.split(',') : [...bootstrap],
     clientId: options.clientId,
+    ...kafkajsSasl(options.access),
     connectionTimeout: connectionTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
     retry: quickRetry,
     socketFactory: ({ host, port, onConnect }) => {
-      const socket = connect({ host, port }, onConnect)
+      const socket = openClientSocket({ host, port }, options.access, connect, onConnect)
       socket.setKeepAlive(true, keepAliveMs)
       // Kafkajs leaves a listener at each attempt to close a socket that is still being connected.
       socket.setMaxListeners(0)

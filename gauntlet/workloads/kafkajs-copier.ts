@@ -40,13 +40,14 @@ function log(line: string): void {
 const pause = (delayMs: number) => new Promise<void>((resolve) => setTimeout(resolve, delayMs))
 
 function client(name: string): Kafka {
-  const { bootstrap } = settings
+  const { bootstrap, access } = settings
   const requestTimeoutMs = copierTimeouts.requestTimeoutMs
-  return kafkajsClient({ bootstrap, clientId: name, requestTimeoutMs, log })
+  return kafkajsClient({ bootstrap, access, clientId: name, requestTimeoutMs, log })
 }
 
 const offsets = committedOffsets({
   bootstrap: settings.bootstrap,
+  access: settings.access,
   clientId: `${clientId}-offsets`,
   requestTimeoutMs: copierTimeouts.requestTimeoutMs,
   group,

@@ -86,6 +86,7 @@ export function partitionCopier(options: PartitionCopierOptions): PartitionCopie
   function newProducer(): Producer {
     return kafkajsClient({
       bootstrap: settings.bootstrap,
+      access: settings.access,
       clientId: `${transactionalId}-producer`,
       requestTimeoutMs: copierTimeouts.requestTimeoutMs,
       log,

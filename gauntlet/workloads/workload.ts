@@ -1,6 +1,7 @@
 // An application under test, as a run sees it: child processes that can be killed and paused for real.
 
 import type { InstanceLine } from '../../validators/history-line.ts'
+import type { ClientAccess } from './client-access.ts'
 
 /** Where one instance finds what it needs. All of it also reaches the process as environment variables. */
 export interface InstanceSetup {
@@ -9,6 +10,8 @@ export interface InstanceSetup {
   name: string
   /** `host:port,…` of the proxy listeners that belong to this instance alone. */
   bootstrap: string
+  /** How they are reached; absent: plainly. */
+  access?: ClientAccess | undefined
   inputTopic: string
   outputTopics: readonly string[]
   group: string

@@ -26,7 +26,10 @@ export async function connectionsEffect(
       window.block = { toBroker: verdict.toBroker, toClient: verdict.toClient }
       break
     case 'refuse':
-      window.admit = verdict.with === 'reset' ? 'reset' : 'silence'
+      window.admit = verdict.with === 'timeout' ? 'silence' : verdict.with
+      break
+    case 'present':
+      window.certificate = verdict.certificate
       break
     case 'stop-reading':
       window.unread = { toBroker: verdict.side === 'client', toClient: verdict.side === 'broker' }
@@ -44,6 +47,7 @@ export async function connectionsEffect(
     }
   }
   const opened = means.windows.open(window)
-  if (verdict.do !== 'refuse') report.noted(`${opened.hit} open connections under it`)
+  if (verdict.do !== 'refuse' && verdict.do !== 'present')
+    report.noted(`${opened.hit} open connections under it`)
   return async () => void opened.close()
 }

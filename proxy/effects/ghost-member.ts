@@ -118,7 +118,12 @@ export async function ghostMember(
   const node = await cluster.coordinatorOf({ group })
   const address = node === undefined ? undefined : brokers.address(node)
   if (address === undefined) throw new Error(`group ${group} has no coordinator now`)
-  const client = await connectBroker(address, { clientId, timeoutMs: answerLimitMs, runtime })
+  const client = await connectBroker(address, {
+    clientId,
+    timeoutMs: answerLimitMs,
+    runtime,
+    access: brokers.access,
+  })
   try {
     const asking = await brokers.client(node as number)
     const limitMs = cause === undefined ? settledLimitMs : settledLimitOfMessageMs

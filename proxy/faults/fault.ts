@@ -59,7 +59,9 @@ export type ConnectionVerdict =
   | { do: 'slow'; requestMs: number; replyMs: number; jitterMs: number }
   /** Bytes are accepted and thrown away; the connection cannot live on after that and is closed at heal. */
   | { do: 'block'; toBroker: boolean; toClient: boolean }
-  | { do: 'refuse'; with: 'reset' | 'timeout' }
+  | { do: 'refuse'; with: 'reset' | 'timeout' | 'handshake' }
+  /** The proxy presents a certificate that no client should accept. */
+  | { do: 'present'; certificate: 'expired' | 'untrusted' | 'wrong-host' }
   /** The proxy stops reading a socket, so that the other end has to wait. */
   | { do: 'stop-reading'; side: 'client' | 'broker' }
   /** Bytes leave by a rate, or in slices. */
@@ -100,6 +102,8 @@ export type Capability =
   | 'kill-client'
   | 'pause-client'
   | 'run-command'
+  /** The proxy terminates TLS towards clients. */
+  | 'terminate-tls'
 
 export interface KindProblem {
   path: string[]

@@ -3,6 +3,7 @@ import type { FaultKind } from './fault.ts'
 import { answer } from './kinds/answer.ts'
 import { block } from './kinds/block.ts'
 import { brokerOutage } from './kinds/broker-outage.ts'
+import { certificate } from './kinds/certificate.ts'
 import { clientCrash } from './kinds/client-crash.ts'
 import { clientPause } from './kinds/client-pause.ts'
 import { coordinatorCrash } from './kinds/coordinator-crash.ts'
@@ -31,6 +32,7 @@ export const faultKinds: readonly FaultKind[] = [
   answer,
   block,
   brokerOutage,
+  certificate,
   clientCrash,
   clientPause,
   coordinatorCrash,

@@ -12,6 +12,8 @@ import {
 import { errorNameOf } from '../protocol/error-codes.ts'
 import { frameBytesMax, requestFrame, responseBodyOffset, sizeBytes } from '../protocol/frame.ts'
 import { type Runtime, systemRuntime } from '../runtime.ts'
+import { type BrokerAccess, dialled, type SaslCredentials } from './access.ts'
+import { openSaslDialogue } from './sasl.ts'
 import { dial, type SocketAddress } from './sockets.ts'
 
 export interface BrokerClientOptions {
@@ -19,6 +21,8 @@ export interface BrokerClientOptions {
   /** For the connection, and for each answer. */
   timeoutMs: number
   runtime?: Runtime
+  /** How the broker is reached; absent: plainly. */
+  access?: BrokerAccess | undefined
 }
 
 export interface VersionSpan {
@@ -109,7 +113,9 @@ function openExchange(
   let cancelTimer: (() => void) | undefined
 
   return new Promise((resolveOpen, rejectOpen) => {
-    const leg = dial(address, () => {
+    const { tls } = options.access ?? {}
+    const place = dialled(address, options.access)
+    const onConnected = (): void => {
       connected = true
       stopTimer()
       resolveOpen({
@@ -124,7 +130,8 @@ function openExchange(
           return ended === undefined && leg.open
         },
       })
-    })
+    }
+    const leg = dial(place, onConnected, tls === undefined ? undefined : { tls })
     startTimer(`no connection within ${timeoutMs} ms`)
     const cut = frameCutter(takeFrame)
     leg.listen({
@@ -238,6 +245,7 @@ export async function connectBroker(
     for (const feature of (answer.finalizedFeatures ?? []) as Message[]) {
       features.set(feature.name as string, feature.maxVersionLevel as number)
     }
+    await authenticate(exchange, options.access?.sasl, address)
   } catch (cause) {
     exchange.close()
     throw cause
@@ -255,6 +263,48 @@ export async function connectBroker(
       return exchange.open
     },
     close: () => exchange.close(),
+  }
+}
+
+const saslHandshakeVersion = 1
+const saslAuthenticateVersion = 2
+
+async function authenticate(
+  exchange: Exchange,
+  credentials: SaslCredentials | undefined,
+  { host, port }: SocketAddress,
+): Promise<void> {
+  if (credentials === undefined) return
+  const dialogue = openSaslDialogue(credentials)
+  const { mechanism } = dialogue
+  const refused = (why: string) =>
+    new BrokerConnectionError(`${host}:${port}: ${mechanism} authentication failed: ${why}`)
+  const offered = await exchange.request(
+    mustKnow('SaslHandshake'),
+    { mechanism },
+    saslHandshakeVersion,
+  )
+  if (offered.errorCode !== 0) {
+    throw refused(`the broker offers ${(offered.mechanisms as string[]).join(', ') || 'nothing'}`)
+  }
+  let said: Buffer | undefined
+  try {
+    said = await dialogue.first()
+  } catch (cause) {
+    throw refused((cause as NodeJS.ErrnoException).code ?? 'there is no token')
+  }
+  while (said !== undefined) {
+    const answer = await exchange.request(
+      mustKnow('SaslAuthenticate'),
+      { authBytes: said },
+      saslAuthenticateVersion,
+    )
+    if (answer.errorCode !== 0) throw refused(errorNameOf(answer.errorCode as number))
+    try {
+      said = await dialogue.next(answer.authBytes as Buffer)
+    } catch (cause) {
+      throw refused((cause as Error).message)
+    }
   }
 }
 

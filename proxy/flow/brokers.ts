@@ -1,5 +1,6 @@
 // The brokers that the proxy knows: node ids and their own addresses, learnt at the start, from answers that
 // pass, and by asking. One client connection of ours per broker, opened when first needed.
+import type { BrokerAccess } from './access.ts'
 import { type BrokerClient, BrokerConnectionError, connectBroker } from './broker-client.ts'
 import type { SocketAddress } from './sockets.ts'
 
@@ -17,6 +18,8 @@ export interface Brokers {
   ): { node: number; address: SocketAddress } | undefined
   dialFailed(node: number): void
   dialSucceeded(node: number): void
+  /** How brokers are reached. */
+  readonly access: BrokerAccess | undefined
   /** A client of ours to this broker. */
   client(node: number): Promise<BrokerClient>
   /** Asks one broker after the other until one answers: any may be dead, frozen or cut off. */
@@ -27,7 +30,7 @@ export interface Brokers {
 /** A healthy broker answers in milliseconds; after this the next one is asked. */
 const clientTimeoutMs = 3_000
 
-export function createBrokers(bootstrap: readonly SocketAddress[]): Brokers {
+export function createBrokers(bootstrap: readonly SocketAddress[], access?: BrokerAccess): Brokers {
   const known = new Map<number, SocketAddress>()
   const clients = new Map<number, Promise<BrokerClient>>()
   const failures = new Map<number, number>()
@@ -38,14 +41,21 @@ export function createBrokers(bootstrap: readonly SocketAddress[]): Brokers {
     const existing = clients.get(node)
     if (existing !== undefined) {
       const client = await existing.catch(() => undefined)
-      if (client?.open === true) return client
+      const isThere = client?.address.host === address.host && client.address.port === address.port
+      if (client?.open === true && isThere) return client
+      client?.close()
     }
-    const fresh = connectBroker(address, { clientId: 'gauntlet-proxy', timeoutMs: clientTimeoutMs })
+    const fresh = connectBroker(address, {
+      clientId: 'gauntlet-proxy',
+      timeoutMs: clientTimeoutMs,
+      access,
+    })
     clients.set(node, fresh)
     return fresh
   }
 
   return {
+    access,
     note(node, address) {
       const before = known.get(node)
       if (before?.host === address.host && before.port === address.port) return false

@@ -2,9 +2,17 @@
 // port per broker, so that "which process sent this" is exact; on the other planes one port per broker.
 import type { Emit, Plane } from '../events.ts'
 import type { Runtime } from '../runtime.ts'
+import { type BrokerAccess, type DoorTls, dialled, type KeyPair } from './access.ts'
 import type { Brokers } from './brokers.ts'
 import { type Connection, openConnection, type Pipeline } from './connection.ts'
-import { dial, type Leg, type Listener, listen, type SocketAddress } from './sockets.ts'
+import {
+  dial,
+  type Leg,
+  type Listener,
+  type ListenerTls,
+  listen,
+  type SocketAddress,
+} from './sockets.ts'
 import { type ConnectionFacts, sourceOf, type Windows } from './windows.ts'
 
 /** Connections that may be open at once; later ones are turned away. */
@@ -66,13 +74,19 @@ export function createLinks(options: {
   pipeline: Pipeline
   emit: Emit
   live: Set<Connection>
+  /** How brokers are reached on the client plane. */
+  access: BrokerAccess | undefined
+  /** TLS towards clients; absent: they come plainly. */
+  door: DoorTls | undefined
 }): Links {
   const { host, advertisedHost, runtime, brokers, windows, pipeline, emit, live } = options
+  const { access, door: tlsOfDoor } = options
   const listeners = new Set<Listener>()
   const doors = new Map<string | undefined, ClientDoor>()
   let lastConnection = 0
   let closing = false
   let full = false
+  const distrusted = new Set<string>()
 
   function accept(client: Leg, link: Link, target: () => Target | undefined): void {
     const place = target()
@@ -81,6 +95,14 @@ export function createLinks(options: {
       client.close('reset')
       return
     }
+    const identity = identityOf(client)
+    if (identity === 'unknown') {
+      const message = `there is no certificate towards brokers for ${client.subject ?? 'a client'}`
+      emit({ type: 'error', code: 'client-not-mapped', message })
+      client.close('reset')
+      return
+    }
+    const tls = link.plane === 'client' ? access?.tls : undefined
     const id = ++lastConnection
     const connection = openConnection({
       id,
@@ -94,17 +116,23 @@ export function createLinks(options: {
           live.delete(connection)
           windows.forget(connection)
           if (cause.includes('ECONNREFUSED')) brokers.dialFailed(facts.node)
+          if (tls !== undefined) tellOfDistrust(facts.node, cause)
           pipeline.closed(c, cause, unanswered)
         },
       },
       nowMs: runtime.nowMs,
       after: runtime.after,
       stalled: windows.stalledAtStart(facts),
-      dial: (connected) =>
-        dial((target() ?? place).address, () => {
+      dial: (connected) => {
+        const { address } = target() ?? place
+        const onConnected = (): void => {
           brokers.dialSucceeded(facts.node)
           connected()
-        }),
+        }
+        return tls === undefined
+          ? dial(link.plane === 'client' ? dialled(address, access) : address, onConnected)
+          : dial(dialled(address, access), onConnected, { tls, identity })
+      },
     })
     live.add(connection)
     windows.settle(connection)
@@ -115,6 +143,45 @@ export function createLinks(options: {
       node: facts.node,
       ...(link.instance === undefined ? {} : { instance: link.instance }),
     })
+  }
+
+  /** As whom a client goes to brokers; undefined: as the proxy itself. */
+  function identityOf({ subject }: Leg): KeyPair | undefined | 'unknown' {
+    if (tlsOfDoor?.clients === undefined || subject === undefined) return undefined
+    return tlsOfDoor.clients[subject] ?? 'unknown'
+  }
+
+  /** A broker whose certificate is not believed is told of once: every client would meet it again and again. */
+  function tellOfDistrust(node: number, cause: string): void {
+    const reason =
+      /^broker: ((?:CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)\S*)/.exec(
+        cause,
+      )?.[1]
+    if (reason === undefined || distrusted.has(`${node} ${reason}`)) return
+    distrusted.add(`${node} ${reason}`)
+    const message = `no TLS connection to broker ${node}: ${reason}`
+    emit({ type: 'error', code: 'broker-tls-failed', message })
+  }
+
+  function terminating(link: Link, target: () => Target | undefined): ListenerTls | undefined {
+    if (tlsOfDoor === undefined || link.plane !== 'client') return undefined
+    return {
+      door: tlsOfDoor,
+      greet() {
+        const facts = factsAt(link, target()?.node ?? link.node)
+        if (closing || windows.admission(facts) === 'reset') return 'reset'
+        const handshake = windows.handshake(facts)
+        if (handshake.go === 'cut') return { cutInHandshake: handshake.touched }
+        const certificate = handshake.go === 'wrong' ? handshake.certificate : undefined
+        return { certificate, told: handshake.touched }
+      },
+      failed: (reason) =>
+        emit({
+          type: 'error',
+          code: 'client-tls-failed',
+          message: `the TLS handshake of a client failed: ${reason}`,
+        }),
+    }
   }
 
   /** Past the limit connections are turned away, and it is said once each time that the limit is reached. */
@@ -134,7 +201,11 @@ export function createLinks(options: {
     target: () => Target | undefined,
     own?: Set<Listener>,
   ): Promise<SocketAddress> {
-    const listener = await listen({ host, port }, (client) => accept(client, link, target))
+    const listener = await listen(
+      { host, port },
+      (client) => accept(client, link, target),
+      terminating(link, target),
+    )
     listeners.add(listener)
     own?.add(listener)
     return { host: advertisedHost, port: listener.address.port }

@@ -121,6 +121,10 @@ export interface Taker {
   reply(decision: Decision, message: TakenReply): ReplyVerdict
 }
 
+const saslHandshakeKey = 17
+/** Told of so many at most; a client that makes versions up must not fill the log. */
+const unknownVersionsMax = 100
+
 const pass: Pass = { do: 'pass' }
 const passFree: Pass = { do: 'pass', isFree: true }
 
@@ -200,6 +204,32 @@ export function createPipeline(options: {
   let isSampled = false
   /** Filled anew by each repeated Produce. */
   const batch: BatchFacts = { producerId: 0, producerEpoch: 0, baseSequence: 0, recordCount: 0 }
+
+  const unknownVersions = new Set<string>()
+
+  /** Newer than we know: it passes as it is, unfollowed and out of reach of faults, and that is said once. */
+  function tellUnknown(c: Connection): void {
+    const name = `${apiKey} ${version}`
+    if (unknownVersions.has(name) || unknownVersions.size >= unknownVersionsMax) return
+    unknownVersions.add(name)
+    const api = apiOf(apiKey)?.name
+    emit({
+      type: 'version-unknown',
+      plane: c.plane,
+      connection: c.id,
+      apiKey,
+      version,
+      ...(api === undefined ? {} : { api }),
+    })
+  }
+
+  /** Behind version 0 of SaslHandshake tokens come without Kafka's framing, and no frame after them could be told. */
+  function refuseRawTokens(c: Connection): RequestVerdict {
+    const message =
+      'a client speaks SASL without Kafka’s framing (SaslHandshake version 0), which cannot be followed; its connection was closed'
+    emit({ type: 'error', code: 'raw-sasl', message, connection: c.id })
+    return { do: 'cut', forward: false, with: 'fin' }
+  }
 
   /** Reads up to acks in a Produce request: 1 done, 0 cannot be read by hand, negative: so many bytes are needed. */
   function readProduceHead(chunk: Buffer, at: number, available: number): number {
@@ -617,7 +647,15 @@ export function createPipeline(options: {
       mode = stream
       shape = undefined
       isSampled = false
-      if (!knows(apiKey, version)) return mode
+      if (!knows(apiKey, version)) {
+        tellUnknown(c)
+        return mode
+      }
+      if (apiKey === saslHandshakeKey && version === 0) {
+        // What comes behind it is no frame any more: see refuseRawTokens.
+        mode = gather
+        return mode
+      }
       mode = requestModes.get(c.plane)?.[apiKey] ?? stream
       if (c.plane === 'client') isSampled = samples(c)
       if (apiKey !== produceKey) {
@@ -682,6 +720,7 @@ export function createPipeline(options: {
     request(c, exchange, frame) {
       const { about } = exchange
       if (about === undefined) return pass
+      if (exchange.apiKey === saslHandshakeKey && exchange.version === 0) return refuseRawTokens(c)
       if (isRepeated(exchange, frame, 0, frame.length)) return passFree
       if (!decodeInto(c, exchange, about, frame)) return pass
       const { observation, request } = about

@@ -1,6 +1,8 @@
 // The only file that opens sockets: listens, dials, and wraps a socket as a leg (bytes in, bytes out, back-
-// pressure, endings). TLS will come in here and nowhere else.
+// pressure, endings). Where TLS is due, tls.ts wraps the socket first.
 import net from 'node:net'
+import type { BrokerTls, DoorTls, KeyPair } from './access.ts'
+import { connectTls, type Greeting, terminateTls } from './tls.ts'
 
 export interface SocketAddress {
   host: string
@@ -35,6 +37,8 @@ export interface Leg {
   close(how: 'fin' | 'reset'): void
   readonly open: boolean
   readonly remote: string
+  /** Whose certificate the other side has shown; undefined where none was asked for. */
+  readonly subject?: string
   listen(events: LegEvents): void
 }
 
@@ -89,13 +93,18 @@ function adopt(accepted: net.Socket, onread: net.OnReadOpts): net.Socket | undef
   return new net.Socket(options as net.SocketConstructorOpts)
 }
 
-function legOver(make: (onread: net.OnReadOpts) => net.Socket): { leg: Leg; socket: net.Socket } {
+/** `below` is the plain socket under one with TLS, which alone can be reset. */
+function legOver(
+  make: (onread: net.OnReadOpts) => net.Socket,
+  below?: { raw: net.Socket; subject: string | undefined },
+): { leg: Leg; socket: net.Socket } {
   let events: LegEvents | undefined
   let failure: string | undefined
   let isOpen = true
   let retired = false
   let paused = false
   const socket = make(createReader((chunk) => (retired ? true : events?.bytes(chunk))))
+  const isSecured = 'encrypted' in socket
   socket.setNoDelay(true)
   socket.on('data', (chunk: Buffer) => void (retired || events?.bytes(chunk)))
   socket.on('end', () => {
@@ -149,12 +158,15 @@ function legOver(make: (onread: net.OnReadOpts) => net.Socket): { leg: Leg; sock
       if (how === 'fin') retire()
       // While a FIN is under way Node's reset fails, and the socket would never report its close.
       else if (isEnding) socket.destroy()
+      else if (below !== undefined) below.raw.resetAndDestroy()
+      else if (isSecured) socket.destroy()
       else socket.resetAndDestroy()
     },
     get open() {
       return isOpen && !socket.destroyed
     },
     remote: `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`,
+    ...(below?.subject === undefined ? {} : { subject: below.subject }),
     listen(listener) {
       events = listener
     },
@@ -167,18 +179,50 @@ export interface Listener {
   close(): Promise<void>
 }
 
+/** TLS at a port of ours. */
+export interface ListenerTls {
+  door: DoorTls
+  /** Asked for every connection before its handshake. */
+  greet(): Greeting
+  /** A handshake came to nothing, though nobody meant it to. */
+  failed(reason: string): void
+}
+
 /** Accepts connections; resolves when the port is bound. Port 0 takes any free one. */
-export function listen(address: SocketAddress, accept: (leg: Leg) => void): Promise<Listener> {
+export function listen(
+  address: SocketAddress,
+  accept: (leg: Leg) => void,
+  secured?: ListenerTls,
+): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const open = new Set<net.Socket>()
     let whenEmpty: (() => void) | undefined
-    const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (accepted) => {
-      const { leg, socket } = legOver((onread) => adopt(accepted, onread) ?? accepted)
+    const count = (socket: net.Socket): void => {
       open.add(socket)
       socket.once('close', () => {
         open.delete(socket)
         if (open.size === 0) whenEmpty?.()
       })
+    }
+    const terminator =
+      secured === undefined
+        ? undefined
+        : terminateTls(
+            secured.door,
+            (socket, raw, subject) => accept(legOver(() => socket, { raw, subject }).leg),
+            secured.failed,
+          )
+    const options = { allowHalfOpen: true, pauseOnConnect: terminator === undefined }
+    const server = net.createServer(options, (accepted) => {
+      if (secured !== undefined) {
+        count(accepted)
+        const greeting = secured.greet()
+        if (greeting === 'reset') accepted.resetAndDestroy()
+        else terminator?.receive(accepted, greeting)
+        return
+      }
+      const { leg, socket } = legOver((onread) => adopt(accepted, onread) ?? accepted)
+      count(socket)
       accept(leg)
       if (socket === accepted) socket.resume()
     })
@@ -191,12 +235,14 @@ export function listen(address: SocketAddress, accept: (leg: Leg) => void): Prom
       resolve({
         address: { host: address.host, port: bound.port },
         close: () =>
-          new Promise((done) =>
+          new Promise((done) => {
             server.close(() => {
               if (open.size === 0) done()
               else whenEmpty = done
-            }),
-          ),
+            })
+            // A handshake that is not done is nobody's connection yet.
+            if (secured !== undefined) terminator?.close()
+          }),
       })
     })
   })
@@ -205,14 +251,22 @@ export function listen(address: SocketAddress, accept: (leg: Leg) => void): Prom
 /** How long a broker may take to accept a connection. */
 export const dialTimeoutMs = 10_000
 
+/** TLS on a way to a broker, as we are or as somebody else. */
+export interface DialTls {
+  tls: BrokerTls
+  identity?: KeyPair | undefined
+}
+
 /** Connects; `connected` or the leg's `closed` follows. Bytes written meanwhile are kept. */
-export function dial(address: SocketAddress, connected: () => void): Leg {
+export function dial(address: SocketAddress, connected: () => void, secured?: DialTls): Leg {
   const { host, port } = address
   const { leg, socket } = legOver((onread) =>
-    net.connect({ host, port, allowHalfOpen: true, onread }),
+    secured === undefined
+      ? net.connect({ host, port, allowHalfOpen: true, onread })
+      : connectTls(address, secured.tls, secured.identity),
   )
   const timer = setTimeout(() => socket.destroy(new Error('dial timed out')), dialTimeoutMs)
-  socket.once('connect', () => {
+  socket.once(secured === undefined ? 'connect' : 'secureConnect', () => {
     clearTimeout(timer)
     connected()
   })

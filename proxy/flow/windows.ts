@@ -2,6 +2,7 @@
 // read. A window says which
 // connections it concerns; it takes hold of those that exist and of those that come while it is open.
 import type { Plane } from '../events.ts'
+import type { WrongCertificate } from './access.ts'
 import type { Connection, Direction } from './connection.ts'
 import type { Shape, Slicing } from './shaper.ts'
 
@@ -18,8 +19,13 @@ export interface ConnectionFacts {
 
 export interface Window {
   concerns(facts: ConnectionFacts): boolean
-  /** What happens to a new connection: turned away, or accepted and not served before the window closes. */
-  admit?: 'reset' | 'silence'
+  /**
+   * What happens to a new connection: turned away, at once or in its TLS handshake, or accepted and not served before
+   * the window closes.
+   */
+  admit?: 'reset' | 'silence' | 'handshake'
+  /** Presented to new connections with TLS. */
+  certificate?: WrongCertificate
   stall?: { toBroker: boolean; toClient: boolean }
   slow?: { requestMs: number; replyMs: number; jitterMs: number; random: () => number }
   block?: { toBroker: boolean; toClient: boolean }
@@ -41,6 +47,12 @@ export interface Windows {
   open(window: Window): { hit: number; close(): number }
   /** Judges a connection that has just been accepted. */
   admission(facts: ConnectionFacts): 'accept' | 'reset'
+  /** The way in which its TLS handshake goes wrong; asked before it begins. */
+  handshake(
+    facts: ConnectionFacts,
+  ):
+    | { go: 'on' | 'cut'; touched: () => void }
+    | { go: 'wrong'; certificate: WrongCertificate; touched: () => void }
   /** Whether a new connection would neither be refused nor hang. */
   welcomes(facts: ConnectionFacts): boolean
   /** Directions in which a new connection starts stalled. */
@@ -160,6 +172,8 @@ export function createWindows(connections: () => Iterable<Connection>): Windows 
   function take(window: OpenWindow, connection: Connection): boolean {
     if (window.under.has(connection) || !connection.open) return false
     if (window.admit !== undefined && window.older.has(connection)) return false
+    // Its handshake is behind it.
+    if (window.admit === 'handshake' || window.certificate !== undefined) return false
     if (!window.concerns(factsOf(connection))) return false
     window.under.add(connection)
     return true
@@ -193,6 +207,19 @@ export function createWindows(connections: () => Iterable<Connection>): Windows 
         return 'reset'
       }
       return 'accept'
+    },
+    handshake(facts) {
+      for (const window of open) {
+        if (!window.concerns(facts)) continue
+        if (window.admit === 'handshake') {
+          return { go: 'cut', touched: () => window.touched('TLS handshakes cut') }
+        }
+        const { certificate } = window
+        if (certificate === undefined) continue
+        const touched = () => window.touched(`clients met the certificate that is ${certificate}`)
+        return { go: 'wrong', certificate, touched }
+      }
+      return { go: 'on', touched: () => undefined }
     },
     welcomes(facts) {
       for (const window of open) {

@@ -39,6 +39,8 @@ export interface Surroundings {
   nodes: number | undefined
   instances: number | undefined
   topics: readonly string[] | undefined
+  /** Whether the proxy terminates TLS. */
+  isSecured: boolean
 }
 
 type Around = Surroundings & { names: readonly string[] }
@@ -77,11 +79,12 @@ export function surroundingsOfRun(document: PlanDocument): Surroundings {
     nodes: isExternal ? undefined : (cluster?.embedded?.brokers ?? brokersDefault),
     instances: workload.copier?.instances ?? workload.command?.instances ?? instancesDefault,
     topics: [input, ...outputs].flatMap(({ alias, name }) => [alias, name]),
+    isSecured: document.proxy?.tls !== undefined || cluster?.embedded?.security === 'sasl-ssl',
   }
 }
 
 /** The proxy alone stands in front of a cluster that others run, with clients that others start. */
-export function surroundingsAlone({ topics }: PlanDocument): Surroundings {
+export function surroundingsAlone({ topics, proxy }: PlanDocument): Surroundings {
   const known = topics === undefined ? undefined : topicsOf({ topics })
   return {
     cluster: 'external',
@@ -89,6 +92,7 @@ export function surroundingsAlone({ topics }: PlanDocument): Surroundings {
     nodes: undefined,
     instances: undefined,
     topics: known && [known.input, ...known.outputs].flatMap(({ alias, name }) => [alias, name]),
+    isSecured: proxy?.tls !== undefined,
   }
 }
 
@@ -245,8 +249,17 @@ function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
     ...(problem.given === undefined ? {} : { given: problem.given }),
     ...(problem.allowed === undefined ? {} : { allowed: problem.allowed }),
   }))
-  const can = [...brokerCapabilities[around.cluster], ...clientCapabilities[around.clients]]
+  const can = [
+    ...brokerCapabilities[around.cluster],
+    ...clientCapabilities[around.clients],
+    ...(around.isSecured ? ['terminate-tls'] : []),
+  ]
   for (const need of (kind.needs?.(params) ?? []).filter((one) => !can.includes(one))) {
+    if (need === 'terminate-tls') {
+      const message = `\`${name}\` is about TLS, and clients reach the proxy without: write \`proxy: { tls: generated }\``
+      flaws.push({ path, at: 'key', message })
+      continue
+    }
     const why = need.endsWith('-client')
       ? 'which is not possible with an application that was not started from here'
       : `which is not possible on an ${around.cluster} cluster`

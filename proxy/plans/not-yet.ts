@@ -16,8 +16,6 @@ const notYet: readonly NotYet[] = [
     path: ['cluster', 'docker'],
     instead: 'use `embedded:`, which starts the same brokers without containers',
   },
-  { path: ['cluster', 'external', 'tls'] },
-  { path: ['cluster', 'external', 'sasl'] },
   { path: ['workload', 'attach'], instead: 'use `command:` to start the application from here' },
 ]
 

@@ -5,6 +5,7 @@ import type { Flaw } from './problem.ts'
 
 export function planFlaws(document: PlanDocument): Flaw[] {
   return [
+    ...securityFlaws(document),
     ...topicFlaws(document),
     ...copierFlaws(document),
     ...contractFlaws(document),
@@ -12,6 +13,42 @@ export function planFlaws(document: PlanDocument): Flaw[] {
     ...loadFlaws(document),
     ...expectFlaws(document),
     ...clientFlaws(document),
+  ]
+}
+
+/** Exactly one of two keys that say the same in different ways. */
+function oneOf(
+  written: object,
+  keys: readonly [string, string],
+  path: Flaw['path'],
+  mechanism: string,
+): Flaw[] {
+  const there = keys.filter((key) => Object.hasOwn(written, key))
+  if (there.length === 1) return []
+  const [first, second] = keys
+  const message =
+    there.length === 0
+      ? `mechanism ${mechanism} needs \`${first}\` or \`${second}\``
+      : `\`${first}\` and \`${second}\` say the same: keep one`
+  return [{ path, at: 'key', message }]
+}
+
+function securityFlaws({ cluster }: PlanDocument): Flaw[] {
+  const { tls, sasl } = cluster?.external ?? {}
+  const flaws: Flaw[] = []
+  if (tls !== undefined && 'certificate-file' in tls !== 'key-file' in tls) {
+    const message = '`certificate-file` and `key-file` belong together'
+    flaws.push({ path: ['cluster', 'external', 'tls'], at: 'key', message })
+  }
+  if (sasl === undefined) return flaws
+  const path = ['cluster', 'external', 'sasl']
+  if (sasl.mechanism === 'oauthbearer') {
+    return [...flaws, ...oneOf(sasl, ['token-env', 'token-file'], path, sasl.mechanism)]
+  }
+  return [
+    ...flaws,
+    ...oneOf(sasl, ['username', 'username-env'], path, sasl.mechanism),
+    ...oneOf(sasl, ['password-env', 'password-file'], path, sasl.mechanism),
   ]
 }
 

@@ -94,6 +94,96 @@ const Release = Type.String({
 const BrokerCount = Type.Integer({ minimum: 1, maximum: brokersMax })
 const Instances = Type.Integer({ minimum: 1, maximum: instancesMax })
 
+const securityEnum = () => Type.Enum(['plaintext', 'sasl-ssl'])
+
+const FileName = Type.String({ minLength: 1, title: 'file' })
+const VariableName = Type.String({
+  pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+  title: 'environment variable',
+})
+
+/** Certificates and keys are files: nothing secret stands in a plan. */
+const BrokerTlsSchema = Type.Object(
+  {
+    'ca-file': Type.Optional({
+      ...FileName,
+      description: 'PEM: who has signed the brokers’ certificates; default: whom Node trusts.',
+    } as typeof FileName),
+    'certificate-file': Type.Optional(FileName),
+    'key-file': Type.Optional(FileName),
+    'server-name': Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'The name in the brokers’ certificates; default: the host that is dialled.',
+      }),
+    ),
+    'check-name': Type.Optional(
+      Type.Boolean({ description: 'false: the certificates may be for any name.' }),
+    ),
+  },
+  { ...closed, description: 'TLS towards the brokers.' },
+)
+export type WrittenBrokerTls = Type.Static<typeof BrokerTlsSchema>
+
+/** The words of proxy/flow/access.ts; a test compares the two. */
+export const saslMechanisms = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const
+
+/** Passwords and tokens come from the environment or from files. */
+const SaslSchema = Type.Object(
+  {
+    mechanism: Type.Enum([...saslMechanisms]),
+    username: Type.Optional(Type.String({ minLength: 1 })),
+    'username-env': Type.Optional(VariableName),
+    'password-env': Type.Optional(VariableName),
+    'password-file': Type.Optional(FileName),
+    'token-env': Type.Optional(VariableName),
+    'token-file': Type.Optional(FileName),
+  },
+  { ...closed, description: 'How our own connections authenticate; those of applications pass.' },
+)
+export type WrittenSasl = Type.Static<typeof SaslSchema>
+
+const DoorTlsSchema = Type.Union([
+  Type.Literal('generated'),
+  Type.Object(
+    {
+      'certificate-file': FileName,
+      'key-file': FileName,
+      'ca-file': Type.Optional({
+        ...FileName,
+        description: 'PEM: what applications that gauntlet starts shall trust.',
+      } as typeof FileName),
+      'client-ca-file': Type.Optional({
+        ...FileName,
+        description: 'PEM: clients must show a certificate that it has signed.',
+      } as typeof FileName),
+      clients: Type.Optional(
+        Type.Record(
+          Type.String({ minLength: 1 }),
+          Type.Object({ 'certificate-file': FileName, 'key-file': FileName }, closed),
+          {
+            description:
+              'Who a client is towards the brokers, by the subject of its certificate: "CN=app,O=shop".',
+          },
+        ),
+      ),
+    },
+    closed,
+  ),
+])
+export type WrittenDoorTls = Type.Static<typeof DoorTlsSchema>
+
+const ProxySchema = Type.Object(
+  {
+    tls: Type.Optional({
+      ...DoorTlsSchema,
+      description:
+        'Clients reach the proxy with TLS; generated: by a certificate made at its start.',
+    } as typeof DoorTlsSchema),
+  },
+  { ...closed, description: 'How clients reach the proxy.' },
+)
+
 const ClusterSchema = Type.Object(
   {
     embedded: Type.Optional(
@@ -103,6 +193,11 @@ const ClusterSchema = Type.Object(
           brokers: Type.Optional(BrokerCount),
           features: Type.Optional(FeatureLevels),
           config: Type.Optional(Configuration),
+          security: Type.Optional({
+            ...Type.Enum(['plaintext', 'sasl-ssl']),
+            description:
+              'sasl-ssl: clients come with TLS and SCRAM-SHA-512, by certificates and a user made for the run.',
+          } as ReturnType<typeof securityEnum>),
         },
         { ...closed, description: 'Real Kafka brokers on this machine, started for the run.' },
       ),
@@ -122,8 +217,14 @@ const ClusterSchema = Type.Object(
       Type.Object(
         {
           bootstrap: Type.Array(HostAndPort, { minItems: 1, maxItems: brokersMax }),
-          tls: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-          sasl: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+          map: Type.Optional(
+            Type.Record(Type.String({ pattern: '^[^\\s:,]+:[0-9]{1,5}$' }), HostAndPort, {
+              description:
+                'Where to dial for an address that the cluster tells: "kafka-1:9092": localhost:31092.',
+            }),
+          ),
+          tls: Type.Optional(BrokerTlsSchema),
+          sasl: Type.Optional(SaslSchema),
         },
         { ...closed, description: 'A cluster that somebody else runs.' },
       ),
@@ -484,6 +585,7 @@ export const PlanSchema = Type.Object(
       ...FeatureLevels,
       description: 'Feature levels that the proxy tells clients: transaction.version: 1.',
     } as typeof FeatureLevels),
+    proxy: Type.Optional(ProxySchema),
     topics: Type.Optional(TopicsSchema),
     workload: WorkloadSchema,
     load: LoadSchema,

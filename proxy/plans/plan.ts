@@ -2,7 +2,14 @@
 // that they were written as, because that is what the engine arms.
 import type { FaultSpec } from '../faults/fault.ts'
 import { durationMs, recordsPerSecond, share } from '../faults/vocabulary.ts'
-import type { FindingKind, Mistake, PlanDocument } from './plan-schema.ts'
+import type {
+  FindingKind,
+  Mistake,
+  PlanDocument,
+  WrittenBrokerTls,
+  WrittenDoorTls,
+  WrittenSasl,
+} from './plan-schema.ts'
 
 /** Of a plan that names none, where the caller gives none either. */
 export const seedDefault = 1
@@ -24,8 +31,18 @@ export type ClusterPlan =
       brokers: number
       features: Record<string, number>
       config: Configuration
+      isSecured: boolean
     }
-  | { kind: 'external'; bootstrap: string[] }
+  | ExternalPlan
+
+/** Files and environment variables are named here, and read by whoever connects. */
+export interface ExternalPlan {
+  kind: 'external'
+  bootstrap: string[]
+  map?: Record<string, string>
+  tls?: WrittenBrokerTls
+  sasl?: WrittenSasl
+}
 
 export interface TopicPlan {
   /** How faults may call it: `input`, or `output` where there is one output. */
@@ -141,6 +158,8 @@ export interface Plan {
   cluster: ClusterPlan
   /** Feature levels that the proxy tells clients, e.g. `transaction.version: 1`. */
   advertise: Record<string, number>
+  /** TLS between clients and the proxy. */
+  doorTls?: WrittenDoorTls
   topics: { input: TopicPlan; outputs: TopicPlan[] }
   workload: WorkloadPlan
   /** What the application writes to where it is no topic, and what it owes to the input. */
@@ -169,6 +188,9 @@ export interface ProxyPlan {
   name?: string
   seed: number
   advertise: Record<string, number>
+  /** The cluster to stand in front of, where the plan names one. */
+  external?: ExternalPlan
+  doorTls?: WrittenDoorTls
   topicAliases: Record<string, string>
   faults: FaultSpec[]
 }
@@ -204,6 +226,7 @@ export function planOf(document: PlanDocument, place: { file: string; text: stri
     seed: document.seed ?? seedDefault,
     cluster: clusterOf(document),
     advertise: document.advertise ?? {},
+    ...given('doorTls', doorTlsOf(document)),
     topics,
     workload: workloadOf(document),
     ...given('sink', sinkOf(document)),
@@ -225,21 +248,41 @@ export function proxyPlanOf(document: PlanDocument): ProxyPlan {
     ...given('name', document.name),
     seed: document.seed ?? seedDefault,
     advertise: document.advertise ?? {},
+    ...given('external', externalOf(document)),
+    ...given('doorTls', document.proxy?.tls),
     topicAliases: topicAliases({ topics: topicsOf(document) }),
     faults: (document.faults ?? []).map(namedFault),
   }
 }
 
-function clusterOf({ cluster }: PlanDocument): ClusterPlan {
-  if (cluster?.external !== undefined) {
-    return { kind: 'external', bootstrap: cluster.external.bootstrap }
+function externalOf({ cluster }: PlanDocument): ExternalPlan | undefined {
+  if (cluster?.external === undefined) return undefined
+  const { bootstrap, map, tls, sasl } = cluster.external
+  return {
+    kind: 'external',
+    bootstrap,
+    ...given('map', map),
+    ...given('tls', tls),
+    ...given('sasl', sasl),
   }
+}
+
+/** Brokers that ask for TLS are ours to give certificates to, and so is the proxy in front of them. */
+function doorTlsOf({ proxy, cluster }: PlanDocument): WrittenDoorTls | undefined {
+  return proxy?.tls ?? (cluster?.embedded?.security === 'sasl-ssl' ? 'generated' : undefined)
+}
+
+function clusterOf(document: PlanDocument): ClusterPlan {
+  const external = externalOf(document)
+  if (external !== undefined) return external
+  const { cluster } = document
   return {
     kind: 'embedded',
     version: cluster?.embedded?.version ?? kafkaVersionDefault,
     brokers: cluster?.embedded?.brokers ?? brokersDefault,
     features: cluster?.embedded?.features ?? {},
     config: cluster?.embedded?.config ?? {},
+    isSecured: cluster?.embedded?.security === 'sasl-ssl',
   }
 }
 

@@ -1,6 +1,7 @@
 // A broker that exists only on the wire: it answers every request with a success of that API and version, so that
 // the engine can be tried with real sockets and without Kafka. It remembers what it has received.
 import net from 'node:net'
+import tls from 'node:tls'
 import type { SocketAddress } from '../../proxy/flow/sockets.ts'
 import {
   apiOf,
@@ -30,7 +31,7 @@ export interface FakeBroker {
   close(): Promise<void>
 }
 
-export async function startFakeBroker(node: number): Promise<FakeBroker> {
+export async function startFakeBroker(node: number, secured?: tls.TlsOptions): Promise<FakeBroker> {
   const received: Received[] = []
   const sockets = new Set<net.Socket>()
   const says: FakeBroker['says'] = new Map()
@@ -58,7 +59,7 @@ export async function startFakeBroker(node: number): Promise<FakeBroker> {
     else hushed.push(send)
   }
 
-  const server = net.createServer((socket) => {
+  const serve = (socket: net.Socket): void => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => socket.destroy())
@@ -71,7 +72,9 @@ export async function startFakeBroker(node: number): Promise<FakeBroker> {
         rest = rest.subarray(end)
       }
     })
-  })
+  }
+  const server = secured === undefined ? net.createServer(serve) : tls.createServer(secured, serve)
+  server.on('tlsClientError', () => undefined)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as net.AddressInfo
   const address = { host: '127.0.0.1', port }

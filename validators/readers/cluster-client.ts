@@ -1,5 +1,6 @@
 // The audit's own way into a cluster: which brokers there are, who leads a partition, who coordinates a group, and
 // asking again while a broker is away. Always the brokers' own addresses, never the proxy's.
+import type { BrokerAccess } from '../../proxy/flow/access.ts'
 import {
   BrokerAnswerError,
   type BrokerClient,
@@ -51,6 +52,8 @@ export interface ClusterClientOptions {
   /** How long a question is asked again while brokers are away. */
   patienceMs: number
   runtime?: Runtime
+  /** How brokers are reached; absent: plainly. */
+  access?: BrokerAccess | undefined
 }
 
 /** A topic that was made a moment ago may not be everywhere yet; one that stays unknown does not exist. */
@@ -101,7 +104,8 @@ export function createClusterClient(
       const client = await known
       if (client.open) return client
     }
-    const fresh = connectBroker(address, { clientId, timeoutMs: requestTimeoutMs, runtime })
+    const { access } = options
+    const fresh = connectBroker(address, { clientId, timeoutMs: requestTimeoutMs, runtime, access })
     clients.set(key, fresh)
     fresh.catch(() => clients.delete(key))
     return fresh

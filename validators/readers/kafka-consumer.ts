@@ -2,6 +2,7 @@
 // count of its own beside that of kafka-log, and all through the run, to see what a consumer sees during the faults.
 // Commits nothing and belongs to no group. One fetch at a time per broker, partitions side by side; a broker that
 // goes away is waited for. What was handed out is never handed out again: positions outlive every restart.
+import type { BrokerAccess } from '../../proxy/flow/access.ts'
 import { type Runtime, systemRuntime } from '../../proxy/runtime.ts'
 import type { ReaderErrorLine, ReadLine } from '../history-line.ts'
 import type { IdSelector, SelectableRecord } from '../selector.ts'
@@ -23,6 +24,7 @@ export interface ReadPartition {
 
 export interface ConsumerReaderOptions {
   bootstrap: readonly string[]
+  access?: BrokerAccess | undefined
   reader: ReadLine['reader']
   partitions: readonly ReadPartition[]
   select: IdSelector
@@ -182,7 +184,11 @@ export function startConsumerReader(options: ConsumerReaderOptions): ConsumerRea
 
   async function connect(): Promise<KafkajsCluster | undefined> {
     while (!isOver()) {
-      const open = await openKafkajsCluster(options.bootstrap, `gauntlet-${reader}-reader`)
+      const open = await openKafkajsCluster(
+        options.bootstrap,
+        `gauntlet-${reader}-reader`,
+        options.access,
+      )
       try {
         await open.connect()
         await open.addMultipleTargetTopics(topics)

@@ -3,9 +3,11 @@
 // aborted transactions to be sorted by their first offset, and enters at most one of them per record), so a correct
 // run could not be told from a wrong one. Fetching by partition needs no group, and what was aborted is left out as
 // the broker's own list says.
-import type { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 import kafkajs from 'kafkajs'
+import type { BrokerAccess } from '../../proxy/flow/access.ts'
+import { kafkajsSasl, openClientSocket } from '../../proxy/flow/client-library.ts'
 import { decompress, initCompression } from '../../proxy/protocol/compression.ts'
 
 // A CommonJS module whose names Node cannot tell one by one.
@@ -59,7 +61,12 @@ export interface KafkajsCluster {
   }>
 }
 
-type MakeSocket = (options: object) => EventEmitter
+interface SocketWish {
+  host: string
+  port: number
+  onConnect: () => void
+}
+type MakeSocket = (options: SocketWish) => Socket
 
 const requireModule = createRequire(import.meta.url)
 const connectionTimeoutMs = 2_000
@@ -69,6 +76,7 @@ const requestTimeoutMs = 5_000
 export async function openKafkajsCluster(
   bootstrap: readonly string[],
   clientId: string,
+  access?: BrokerAccess,
 ): Promise<KafkajsCluster> {
   await initCompression()
   const inflate = (name: 'snappy' | 'lz4' | 'zstd') => () => ({
@@ -87,14 +95,20 @@ export async function openKafkajsCluster(
   const makeSocket = socketFactory()
   const cluster = new Cluster({
     logger: createLogger({ level: logLevel.NOTHING, logCreator: () => () => undefined }),
-    socketFactory: (options: object) => {
+    socketFactory: (wish: SocketWish) => {
       // Every attempt to reach a broker that is away leaves a listener behind; that is no leak of ours to warn of.
-      const socket = makeSocket(options)
+      const socket = openClientSocket(
+        wish,
+        access,
+        (address, onConnect) => makeSocket({ ...wish, ...address, onConnect }),
+        wish.onConnect,
+      )
       socket.setMaxListeners(0)
       return socket
     },
     brokers: [...bootstrap],
     clientId,
+    ...kafkajsSasl(access),
     connectionTimeout: connectionTimeoutMs,
     requestTimeout: requestTimeoutMs,
     enforceRequestTimeout: true,

@@ -472,11 +472,36 @@ public final class JavaCopier {
     if (!value.isEmpty()) properties.put(key, value);
   }
 
+  /** TLS and SASL, where the way to the brokers asks for them. */
+  private static void secure(Properties properties) {
+    String protocol = text("KAFKA_SECURITY_PROTOCOL", "");
+    if (protocol.isEmpty()) return;
+    properties.put("security.protocol", protocol);
+    String caFile = text("KAFKA_SSL_CA_FILE", "");
+    if (!caFile.isEmpty()) {
+      properties.put("ssl.truststore.type", "PEM");
+      properties.put("ssl.truststore.location", caFile);
+    }
+    String mechanism = text("KAFKA_SASL_MECHANISM", "");
+    if (mechanism.isEmpty()) return;
+    properties.put("sasl.mechanism", mechanism);
+    String module = mechanism.equals("PLAIN") ? "plain.PlainLoginModule" : "scram.ScramLoginModule";
+    properties.put(
+        "sasl.jaas.config",
+        "org.apache.kafka.common.security." + module + " required username=" + quoted(text("KAFKA_SASL_USERNAME", ""))
+            + " password=" + quoted(text("KAFKA_SASL_PASSWORD", "")) + ";");
+  }
+
+  private static String quoted(String value) {
+    return "\"" + value.replace("\\", "\\\\").replace("\"", "\\\"") + "\"";
+  }
+
   private Properties common(String role) {
     Properties properties = new Properties();
     properties.put("bootstrap.servers", text("KAFKA_BOOTSTRAP_SERVERS", null));
     properties.put("client.id", text("GAUNTLET_WORKLOAD", "copier") + "-" + text("GAUNTLET_INSTANCE", "0") + "-" + role);
     properties.put("request.timeout.ms", text("GAUNTLET_REQUEST_TIMEOUT_MS", "5000"));
+    secure(properties);
     properties.put("retry.backoff.ms", "20");
     properties.put("retry.backoff.max.ms", "500");
     properties.put("reconnect.backoff.max.ms", "500");

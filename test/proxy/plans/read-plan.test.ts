@@ -37,7 +37,14 @@ describe('what a plan means', () => {
       asks: '',
       tags: [],
       seed: 1,
-      cluster: { kind: 'embedded', version: '4.3.1', brokers: 3, features: {}, config: {} },
+      cluster: {
+        kind: 'embedded',
+        version: '4.3.1',
+        brokers: 3,
+        features: {},
+        config: {},
+        isSecured: false,
+      },
       advertise: {},
       topics: {
         input: { alias: 'input', name: 'input', partitions: 3, leaders: [], config: {} },
