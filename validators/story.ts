@@ -70,9 +70,10 @@ function clausesOf(history: History, finding: Finding): string[] {
     case 'shared-ack':
     case 'zombie-write':
     case 'hanging-transaction':
-    case 'invariant':
     case 'wrong-error-class':
       return [shown(first), ...ended(first), ...touched(first)]
+    case 'invariant':
+      return brokenSum(history, first, proof)
     case 'stall':
     case 'no-recovery':
     case 'availability':
@@ -148,6 +149,17 @@ function missing(history: History, input: Proof, copy: Proof | undefined): strin
     ...(copy === undefined
       ? touched(input)
       : [`its output in ${subjectName(copy)} ${fate(history, copy)}`, ...touched(copy)]),
+  ]
+}
+
+function brokenSum(history: History, first: Proof, proofs: readonly Proof[]): string[] {
+  const culprit = proofs.find(({ transaction }) => transaction !== undefined)
+  if (culprit === undefined) return [shown(first)]
+  const { shows } = culprit
+  return [
+    shown(first),
+    `${subjectName(culprit)} ${fate(history, culprit)} with ${shows}`,
+    ...touched(culprit),
   ]
 }
 

@@ -229,9 +229,59 @@ describe('the other kinds tell the place, what it shows, and the marker', () => 
       ],
       'copier-0 made no progress after the last fault had healed: the last fault healed at 00:00:01.5',
     ],
+    [
+      'invariant',
+      [
+        run({
+          expect: {
+            verdict: 'PASS',
+            allow: [],
+            invariant: { sum: 'json:$.amount', equals: 0, at: 'end' },
+          },
+        }),
+        send(1, { baseSequence: 0 }),
+        ended(1, 'commit'),
+        output(0, ['in-0'], { baseSequence: 0, values: [-5] }),
+        marker(1, 'commit'),
+      ],
+      'the sum of json:$.amount is not 0: -5 at the end, broken at 1 place: -5 over all committed records, not 0, transaction 1 of copier-0 was committed (marker at 00:00:01.5) with 1 record that come to -5',
+    ],
+    [
+      'availability',
+      [
+        run({ expect: { verdict: 'PASS', allow: [], availability: 0.9 } }),
+        phase('warm', 1_000),
+        { type: 'progress', atMs: 1_500, instance: 'copier-0', via: 'EndTxn' },
+        phase('load-finished', 3_100),
+      ],
+      'progress in 50% of 2 windows of 1000 ms, at least 90% are asked for: the first window without progress began at 00:00:02.0',
+    ],
+    [
+      'commit-latency',
+      [
+        run({ expect: { verdict: 'PASS', allow: [], commitLatencyMs: { max: 100 } } }),
+        ended(1, 'commit', { phase: 'ending', atMs: 1_000 }),
+        ended(1, 'commit', { atMs: 1_400 }),
+      ],
+      "commits took too long: max 400 ms, at most 100 ms are allowed: max of 1 commit: none inside of the faults' windows, 400 ms outside",
+    ],
   ])('%s', (kind, lines, told) => {
     expect(sentence(kind, ...lines)).toBe(told)
   })
+})
+
+it('what is only reported has its sentence too', () => {
+  const { allowed } = judge(
+    history(
+      send(1, { told: 'failed', brokerError: 'NOT_ENOUGH_REPLICAS', records: 3 }),
+      ended(1, 'abort'),
+    ),
+    undefined,
+    { 'wrong-error-class': checkers['wrong-error-class'] },
+  )
+  expect(allowed.map(({ sentence: told }) => told)).toEqual([
+    '3 records given up at an error that time heals: a batch of 3 records was given up after one answer of NOT_ENOUGH_REPLICAS, which time heals',
+  ])
 })
 
 it('a fault that hit the instance, the transactional id or the time is told as no more than that', () => {

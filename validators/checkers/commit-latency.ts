@@ -2,9 +2,11 @@
 // allows. Without a bound nothing is concluded. Commits whose outcome the client never learnt have no latency: they
 // are the matter of other checkers.
 import { commitLatency } from '../commit-latency.ts'
-import { type Finding, gather } from '../finding.ts'
+import { counted, type Finding, gather } from '../finding.ts'
 import type { History } from '../history.ts'
 import { latencyRanks } from '../history-line.ts'
+
+const said = (ms: number | undefined): string => (ms === undefined ? 'none' : `${ms} ms`)
 
 export function slowCommits(history: History): Finding[] {
   const bounds = history.run.expect.commitLatencyMs
@@ -19,7 +21,7 @@ export function slowCommits(history: History): Finding[] {
     gathered.add(null)
     words.push(`${rank} ${whole[rank]} ms, at most ${bound} ms are allowed`)
     gathered.prove({
-      shows: `${rank} of ${whole.commits} commits: ${inside?.[rank] ?? 'no'} ms inside of the faults' windows, ${outside?.[rank] ?? 'no'} ms outside`,
+      shows: `${rank} of ${counted(whole.commits, 'commit')}: ${said(inside?.[rank])} inside of the faults' windows, ${said(outside?.[rank])} outside`,
     })
   }
   if (gathered.count === 0) return []
