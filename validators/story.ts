@@ -73,7 +73,7 @@ function clausesOf(history: History, finding: Finding): string[] {
     case 'wrong-error-class':
       return [shown(first), ...ended(first), ...touched(first)]
     case 'invariant':
-      return brokenSum(history, first, proof)
+      return brokenSum(first, proof)
     case 'stall':
     case 'no-recovery':
     case 'availability':
@@ -152,15 +152,10 @@ function missing(history: History, input: Proof, copy: Proof | undefined): strin
   ]
 }
 
-function brokenSum(history: History, first: Proof, proofs: readonly Proof[]): string[] {
+function brokenSum(first: Proof, proofs: readonly Proof[]): string[] {
   const culprit = proofs.find(({ transaction }) => transaction !== undefined)
   if (culprit === undefined) return [shown(first)]
-  const { shows } = culprit
-  return [
-    shown(first),
-    `${subjectName(culprit)} ${fate(history, culprit)} with ${shows}`,
-    ...touched(culprit),
-  ]
+  return [shown(first), shown(culprit), ...ended(culprit), ...touched(culprit)]
 }
 
 /** `in-3 at output-0@7 lies …` with the proof's own words. */

@@ -244,7 +244,7 @@ describe('the other kinds tell the place, what it shows, and the marker', () => 
         output(0, ['in-0'], { baseSequence: 0, values: [-5] }),
         marker(1, 'commit'),
       ],
-      'the sum of json:$.amount is not 0: -5 at the end, broken at 1 place: -5 over all committed records, not 0, transaction 1 of copier-0 was committed (marker at 00:00:01.5) with 1 record that come to -5',
+      'the sum of json:$.amount is not 0: -5 at the end, broken at 1 place: -5 over all committed records, not 0, at output-0@0, 1 record adding up to -5, in transaction 1 of copier-0, which the client asked to commit and the broker agreed, its marker came at 00:00:01.5',
     ],
     [
       'availability',

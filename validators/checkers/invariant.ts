@@ -48,7 +48,7 @@ export function brokenInvariant(history: History): Finding[] {
     for (const unit of units) {
       if (!isBroken(unit.sum)) continue
       const record = { offset: unit.first.baseOffset, id: null }
-      const shows = `${counted(unit.records, 'record')} that come to ${said(unit.sum)}`
+      const shows = `${counted(unit.records, 'record')} adding up to ${said(unit.sum)}`
       gathered.prove(recordProof(history, unit.first, record, shows))
     }
   }
