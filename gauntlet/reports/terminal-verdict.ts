@@ -98,7 +98,9 @@ export function verdictLines({ result, outDir, again }: LastWords, colours: Colo
     ...notJudgedLines(result).map((line) => quiet(`${pad} ${line}`)),
     ...postureOf(result).map((line) => `${pad} ${line}`),
     '',
-    ...(outDir === undefined ? [] : [`  result  ${outDir}/result.json`]),
+    ...(outDir === undefined
+      ? []
+      : [`  report  ${outDir}/report.html`, `  result  ${outDir}/result.json`]),
     ...(again === undefined ? [] : [`  again   ${again}`]),
     ...(outDir === undefined && again === undefined ? [] : ['']),
   ]

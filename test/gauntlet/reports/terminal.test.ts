@@ -66,6 +66,7 @@ describe('without a terminal', () => {
         inputs 3,120 · outputs 3,120 · lost 0 · doubled 0 · unexpected 0
         transactions: 61 committed, 1 aborted, 0 unknown
 
+  report  gauntlet-out/trial/report.html
   result  gauntlet-out/trial/result.json
   again   gauntlet run trial --seed 7
 
