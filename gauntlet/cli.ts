@@ -8,6 +8,7 @@ import { clusterCommand } from './commands/cluster.ts'
 import { demoCommand } from './commands/demo.ts'
 import { faultsCommand } from './commands/faults.ts'
 import { type CommandContext, type RawOptions, runFlags, usageError } from './commands/flags.ts'
+import { healthCommand } from './commands/health.ts'
 import { initCommand } from './commands/init.ts'
 import { plansCommand } from './commands/plans.ts'
 import { postureCommand } from './commands/posture.ts'
@@ -80,8 +81,14 @@ function commandLine(): Cli {
   cli
     .command('proxy', 'The proxy alone in front of a cluster, until Ctrl-C')
     .option('--bootstrap <addresses>', 'HOST:PORT,… of the cluster’s brokers')
-    .option('--listen <address>', 'Where clients bootstrap; default: 127.0.0.1:19092')
-    .option('--advertised-host <host>', 'The host name that clients are told')
+    .option(
+      '--listen <address>',
+      'Where clients bootstrap: HOST:PORT, or HOST:PORT@NAME where they know us by another name; may be repeated; default: 127.0.0.1:19092',
+    )
+    .option(
+      '--advertised-host <host>',
+      'The host name that clients are told where --listen says none',
+    )
     .option(
       '--map <from=to>',
       'Where to dial for an address that the cluster tells; may be repeated',
@@ -96,8 +103,12 @@ function commandLine(): Cli {
       '--rest-host <name>',
       'A name by which callers without a token may call; may be repeated',
     )
-    .option('--token-file <file>', 'REST’s token; default: the environment’s GAUNTLET_TOKEN')
+    .option(
+      '--token-file <file>',
+      'REST’s token; default: the environment’s GAUNTLET_TOKEN or GAUNTLET_TOKEN_FILE',
+    )
     .option('--await-cluster <time>', 'Wait so long for a first broker to answer')
+    .option('--exit-with-verdict', 'Stopped, end as the runs that were conducted with it ended')
     .example('  gauntlet proxy --bootstrap kafka-1:9092,kafka-2:9092 --plan faults.yaml')
     .action((options: RawOptions) => proxyCommand(options, context))
   withRestFlags(
@@ -146,6 +157,11 @@ function commandLine(): Cli {
     .action((action: string, id: string | undefined, options: RawOptions) =>
       txnCommand(action, id, options, context),
     )
+  cli
+    .command('health [url]', 'Whether a running proxy works; for health checks of containers')
+    .option('--ready', 'Whether it also reaches its cluster')
+    .example('  gauntlet health http://127.0.0.1:8474 --ready')
+    .action((url: string | undefined, options: RawOptions) => healthCommand(url, options, context))
   cli
     .command('cluster <action>', 'up, down or status of brokers that stay on this machine')
     .option('--name <name>', 'Which one, where there are several')

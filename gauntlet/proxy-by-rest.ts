@@ -23,7 +23,7 @@ export interface ProxiedBroker {
 export interface ProxyByRest extends ProxyThread {
   brokers(): Promise<ProxiedBroker[]>
   /** Leaves the verdict of the run with the proxy. */
-  putVerdict(verdict: string, reasons: readonly string[]): Promise<void>
+  putVerdict(verdict: string, expected: string, reasons: readonly string[]): Promise<void>
 }
 
 const addressesOf = (brokers: readonly ProxiedBroker[]): string[] =>
@@ -211,10 +211,14 @@ export async function connectProxy(
       stream.abort()
     },
     brokers: () => engine.brokers(),
-    async putVerdict(verdict, reasons) {
+    async putVerdict(verdict, expected, reasons) {
       isEnded = true
       clearInterval(touch)
-      await ask('PUT', `${runPath}/verdict`, { verdict, reasons: reasons.slice(0, 100) })
+      await ask('PUT', `${runPath}/verdict`, {
+        verdict,
+        expected,
+        reasons: reasons.slice(0, 100),
+      })
     },
   }
 }

@@ -31,7 +31,7 @@ function refuseBeyond({ plan }: StageParts, url: string): void {
 /** Conducts runs with a running proxy, and leaves each verdict there. */
 export function createRestStages(rest: RestProxy): {
   raise(parts: StageParts): Promise<Stage>
-  putVerdict(verdict: string, reasons: readonly string[]): Promise<void>
+  putVerdict(verdict: string, expected: string, reasons: readonly string[]): Promise<void>
 } {
   let proxy: ProxyByRest | undefined
   return {
@@ -56,6 +56,6 @@ export function createRestStages(rest: RestProxy): {
         throw cause
       }
     },
-    putVerdict: async (verdict, reasons) => proxy?.putVerdict(verdict, reasons),
+    putVerdict: async (verdict, expected, reasons) => proxy?.putVerdict(verdict, expected, reasons),
   }
 }

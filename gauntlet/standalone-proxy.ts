@@ -1,6 +1,7 @@
 // `gauntlet proxy`: the proxy alone, in front of somebody's cluster, with the faults of a plan armed and REST beside
 // it. It runs until it is told to stop, heals first, and then leaves.
 import type { Control } from '../proxy/control/control.ts'
+import type { RunView } from '../proxy/control/runs.ts'
 import { OperatorError } from '../proxy/errors.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import type { FaultSpec } from '../proxy/faults/fault.ts'
@@ -19,11 +20,16 @@ export interface RestOptions {
   hosts: readonly string[]
 }
 
+/** A door for everybody. */
+export interface ListeningPlace extends SocketAddress {
+  /** The host name that clients behind it are told. */
+  advertisedHost: string
+}
+
 export interface StandaloneOptions {
   bootstrap: readonly SocketAddress[]
-  listen: SocketAddress
-  /** The host name that clients are told; default: where it listens. */
-  advertisedHost?: string
+  /** Where clients bootstrap; runs get listeners of theirs at the place of the first. */
+  doors: readonly [ListeningPlace, ...ListeningPlace[]]
   advertise: Readonly<Record<string, number>>
   topicAliases: Readonly<Record<string, string>>
   /** How brokers are reached; absent: plainly. */
@@ -42,7 +48,7 @@ export interface StandaloneOptions {
 
 /** Where a running proxy can be reached. */
 export interface Listening {
-  bootstrap: SocketAddress
+  doors: SocketAddress[]
   rest?: SocketAddress
 }
 
@@ -73,12 +79,34 @@ async function awaitCluster(
   }
 }
 
-/** Starts it, tells where it can be reached, and resolves when the signal has ended it. */
+async function openDoors(
+  engine: RemoteEngine,
+  places: readonly ListeningPlace[],
+): Promise<SocketAddress[]> {
+  const opened: SocketAddress[] = []
+  for (const { host, port, advertisedHost } of places) {
+    const place = { listenHost: host, advertisedHost }
+    const door = engine.openDoor(undefined, port, place).catch((cause: unknown) => {
+      throw new OperatorError(
+        'address-in-use',
+        `cannot listen on ${host}:${port} (${cause instanceof Error ? cause.message : cause})`,
+        'Give another address with --listen; brokers take the ports right behind it.',
+      )
+    })
+    opened.push(await door)
+  }
+  return opened
+}
+
+/**
+ * Starts it, tells where it can be reached, and resolves when the signal has ended it: with the runs that were
+ * conducted with it.
+ */
 export async function runProxy(
   options: StandaloneOptions,
   signal: AbortSignal,
   listening: (where: Listening) => void,
-): Promise<void> {
+): Promise<RunView[]> {
   const runtime = systemRuntime(options.seed)
   let control: Control | undefined
   const proxy = await startProxy({
@@ -91,8 +119,8 @@ export async function runProxy(
     },
     options: {
       bootstrap: options.bootstrap,
-      listenHost: options.listen.host,
-      advertisedHost: options.advertisedHost ?? options.listen.host,
+      listenHost: options.doors[0].host,
+      advertisedHost: options.doors[0].advertisedHost,
       advertise: options.advertise,
       topicAliases: options.topicAliases,
       journalAllProduce: false,
@@ -116,15 +144,9 @@ export async function runProxy(
       })
     }
     await awaitCluster(engine, options, runtime, signal)
-    const bootstrap = await engine.openDoor(undefined, options.listen.port).catch((cause) => {
-      throw new OperatorError(
-        'address-in-use',
-        `cannot listen on ${options.listen.host}:${options.listen.port} (${cause instanceof Error ? cause.message : cause})`,
-        'Give another address with --listen; brokers take the ports right behind it.',
-      )
-    })
+    const doors = await openDoors(engine, options.doors)
     await engine.markWarm()
-    listening({ bootstrap, ...(control === undefined ? {} : { rest: control.address }) })
+    listening({ doors, ...(control === undefined ? {} : { rest: control.address }) })
     const stopped = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       else signal.addEventListener('abort', () => resolve(), { once: true })
@@ -133,6 +155,7 @@ export async function runProxy(
     await control?.close()
     await engine.healAll()
     await engine.stop()
+    return control?.runs() ?? []
   } finally {
     await control?.close()
     await proxy.terminate()

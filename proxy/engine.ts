@@ -35,7 +35,7 @@ import type { BrokerAccess, DoorTls } from './flow/access.ts'
 import { createBrokers } from './flow/brokers.ts'
 import type { Connection, ReplyVerdict, RequestVerdict } from './flow/connection.ts'
 import { createGate } from './flow/gate.ts'
-import { createLinks } from './flow/links.ts'
+import { createLinks, type DoorPlace } from './flow/links.ts'
 import { createPipeline, type TakenRequest } from './flow/pipeline.ts'
 import type { SocketAddress } from './flow/sockets.ts'
 import { createTopicNames } from './flow/topic-names.ts'
@@ -105,7 +105,11 @@ export interface Engine {
   /** Tells of brokers known before they run. */
   noteBroker(node: number, address: SocketAddress): void
   /** Listeners for one application instance (or for all); where it bootstraps. */
-  openDoor(instance: string | undefined, bootstrapPort: number): Promise<SocketAddress>
+  openDoor(
+    instance: string | undefined,
+    bootstrapPort: number,
+    place?: DoorPlace,
+  ): Promise<SocketAddress>
   openPlane(
     plane: Exclude<Plane, 'client'>,
     node: number,
@@ -362,7 +366,7 @@ export function createEngine(
       return { do: 'answer', frame: errorFrame(message, code) }
     }
     if (rule.effect.on === 'coordinator-seat') {
-      return answerMoved(message, rule.seatTold, links.door(message.connection.instance), about)
+      return answerMoved(message, rule.seatTold, links.doorOf(message.connection), about)
     }
     about?.applied(`${message.view.api} met a dead coordinator`)
     return message.view.api === 'FindCoordinator'
@@ -387,7 +391,7 @@ export function createEngine(
       topics,
       brokers,
       windows,
-      doorOf: (instance) => links.door(instance),
+      doorOf: (connection) => links.doorOf(connection),
       advertise: options.advertise,
       emit,
       posture,
@@ -565,9 +569,9 @@ export function createEngine(
       }
     },
     noteBroker: (node, address) => void brokers.note(node, address),
-    async openDoor(instance, bootstrapPort) {
+    async openDoor(instance, bootstrapPort, place) {
       if (instance !== undefined) instances.add(instance)
-      return (await links.openDoor(instance, bootstrapPort)).bootstrap
+      return (await links.openDoor(instance, bootstrapPort, place)).bootstrap
     },
     openPlane: links.openPlane,
     openConnections: () => live.size,

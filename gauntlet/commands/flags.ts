@@ -1,5 +1,6 @@
 // From what stands on the command line to typed settings, and back: the line that repeats a run.
 import { randomInt } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { OperatorError } from '../../proxy/errors.ts'
 import type { Output } from '../reports/output.ts'
 import type { RestProxy } from '../rest-client.ts'
@@ -72,7 +73,7 @@ export function texts(value: unknown): string[] {
 export function proxyAddress(given: string): string {
   const url = /^https?:\/\//.test(given) ? given : `http://${given}`
   if (URL.canParse(url)) return url.replace(/\/$/, '')
-  throw usageError(`--proxy ${given} is no address`, 'Write http://HOST:PORT of its REST.')
+  throw usageError(`${given} is no address of a proxy`, 'Write http://HOST:PORT of its REST.')
 }
 
 /** The proxy that a command speaks to: the one named, or where one listens unless told otherwise. */
@@ -125,8 +126,29 @@ export function quoted(word: string): string {
   return /^[\w./:=@,+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
-/** The token for a proxy's REST. Never on the command line, where every user of the machine can read it. */
-export function restToken(): string | undefined {
-  const token = process.env.GAUNTLET_TOKEN?.trim()
+/**
+ * The token for a proxy's REST: of the file given or named by GAUNTLET_TOKEN_FILE, or GAUNTLET_TOKEN itself. Never on
+ * the command line, where every user of the machine can read it.
+ */
+export function restToken(options: { tokenFile?: unknown } = {}): string | undefined {
+  const { GAUNTLET_TOKEN: own, GAUNTLET_TOKEN_FILE: named = '' } = process.env
+  const token =
+    options.tokenFile !== undefined
+      ? tokenIn('--token-file', text('--token-file', options.tokenFile))
+      : (own?.trim() ?? '') === '' && named !== ''
+        ? tokenIn('GAUNTLET_TOKEN_FILE', named)
+        : own?.trim()
   return token === '' ? undefined : token
+}
+
+function tokenIn(from: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    throw new OperatorError(
+      'file-not-found',
+      `${from} ${file} cannot be read (${cause instanceof Error ? cause.message : cause})`,
+      'Give a file that is there.',
+    )
+  }
 }

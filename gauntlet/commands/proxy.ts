@@ -1,19 +1,21 @@
 // `gauntlet proxy`: the proxy alone in front of a cluster, with the faults of a plan armed, until Ctrl-C.
-import { readFileSync } from 'node:fs'
-import { exitCodes, OperatorError } from '../../proxy/errors.ts'
+import type { RunView } from '../../proxy/control/runs.ts'
+import { exitCodes } from '../../proxy/errors.ts'
 import { durationMs } from '../../proxy/faults/vocabulary.ts'
 import type { ProxyPlan } from '../../proxy/plans/plan.ts'
 import type { WrittenDoorTls } from '../../proxy/plans/plan-schema.ts'
 import { readProxyPlan } from '../../proxy/plans/read-plan.ts'
 import { systemRuntime } from '../../proxy/runtime.ts'
 import { readAccess, readDoor } from '../clusters/credentials.ts'
+import { exitCodeOf } from '../exit-code.ts'
 import { readPlanFile } from '../plan-files.ts'
 import { eventLine } from '../reports/event-line.ts'
-import type { RestOptions } from '../standalone-proxy.ts'
+import type { ListeningPlace, RestOptions } from '../standalone-proxy.ts'
 import {
   type CommandContext,
   type RawOptions,
   randomSeed,
+  restToken,
   text,
   texts,
   usageError,
@@ -44,34 +46,30 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
   )
     .flatMap((list) => list.split(','))
     .map((given) => address('--bootstrap', given))
-  const listen = address('--listen', text('--listen', options.listen ?? listenDefault))
+  const places = listeningPlaces(options)
   const map = { ...plan.external?.map, ...translations(options) }
   const access = readAccess({
     ...plan.external,
     ...(Object.keys(map).length === 0 ? {} : { map }),
   })
-  const advertisedHost =
-    options.advertisedHost === undefined
-      ? listen.host
-      : text('--advertised-host', options.advertisedHost)
+  const names = places.flatMap(({ host, advertisedHost }) => [advertisedHost, host])
   const written = options.tls === undefined ? plan.doorTls : doorFlag(options)
   const door =
     written === undefined
       ? undefined
       : await readDoor(
           written,
-          [...new Set([advertisedHost, listen.host, 'localhost'])],
+          [...new Set([...names, 'localhost'])],
           systemRuntime(plan.seed).nowMs(),
         )
   const { output, signal } = context
   const rest = restOptions(options)
   const awaitClusterMs = waiting(options)
   const { runProxy } = await import('../standalone-proxy.ts')
-  await runProxy(
+  const runs = await runProxy(
     {
       bootstrap,
-      listen,
-      advertisedHost,
+      doors: places,
       ...(access === undefined ? {} : { access }),
       ...(door === undefined ? {} : { door: door.tls }),
       advertise: plan.advertise,
@@ -89,9 +87,12 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
       },
     },
     signal,
-    ({ bootstrap: { host, port }, rest: at }) => {
+    ({ doors: [first, ...others], rest: at }) => {
+      if (first === undefined) throw new Error('a proxy has a door')
+      const { host, port } = first
       const armed = plan.faults.map(({ name }) => name).join(', ')
       output.write(`Proxy ${host}:${port}   seed ${plan.seed}\n`)
+      for (const other of others) output.write(`and as ${other.host}:${other.port}\n`)
       if (door?.ca !== undefined) {
         output.write(`TLS: clients must trust this authority, made for this process:\n${door.ca}\n`)
       }
@@ -104,7 +105,43 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
     },
   )
   // There is no other way to end it, so ending it is no accident.
-  return exitCodes.asExpected
+  return options.exitWithVerdict === true ? exitCodeOfRuns(runs) : exitCodes.asExpected
+}
+
+/** As if the runs had been one command of ours; no verdict at all keeps us from saying that all is well. */
+function exitCodeOfRuns(runs: readonly RunView[]): number {
+  if (runs.length === 0) return exitCodes.inconclusive
+  return exitCodeOf(
+    runs.map(({ verdict = 'INCONCLUSIVE', expected = 'PASS' }) => ({
+      verdict,
+      asExpected: verdict === expected,
+    })),
+  )
+}
+
+/** `HOST:PORT` or `HOST:PORT@NAME`: where clients bootstrap, and by which name they are to come again. */
+function listeningPlaces(options: RawOptions): [ListeningPlace, ...ListeningPlace[]] {
+  const [first = listenDefault, ...others] = texts(options.listen)
+  const general =
+    options.advertisedHost === undefined
+      ? undefined
+      : text('--advertised-host', options.advertisedHost)
+  const place = (given: string): ListeningPlace => {
+    const at = given.indexOf('@')
+    const { host, port } = address('--listen', at < 0 ? given : given.slice(0, at))
+    const advertisedHost = at < 0 ? (general ?? host) : given.slice(at + 1)
+    if (!/^[\w.:-]+$/.test(advertisedHost)) {
+      throw usageError(`--listen ${given} is no address`, 'Write HOST:PORT or HOST:PORT@NAME.')
+    }
+    if (advertisedHost === '0.0.0.0' || advertisedHost === '::') {
+      throw usageError(
+        `clients cannot be told to come to ${advertisedHost}`,
+        `Say by which name they reach this machine: --listen ${host}:${port}@NAME.`,
+      )
+    }
+    return { host, port, advertisedHost }
+  }
+  return [place(first), ...others.map(place)]
 }
 
 /** `--map kafka-1:9092=localhost:31092` */
@@ -138,30 +175,8 @@ function restOptions(options: RawOptions): RestOptions | undefined {
   if (given === 'off') return undefined
   return {
     listen: address('--rest', given),
-    token: tokenOf(options),
+    token: restToken(options),
     hosts: texts(options.restHost),
-  }
-}
-
-/** The token never stands on the command line, where every user of the machine can read it. */
-function tokenOf(options: RawOptions): string | undefined {
-  const token =
-    options.tokenFile === undefined
-      ? process.env.GAUNTLET_TOKEN
-      : readText('--token-file', text('--token-file', options.tokenFile))
-  const trimmed = token?.trim()
-  return trimmed === undefined || trimmed === '' ? undefined : trimmed
-}
-
-function readText(flag: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new OperatorError(
-      'file-not-found',
-      `${flag} ${file} cannot be read (${cause instanceof Error ? cause.message : cause})`,
-      'Give a file that is there.',
-    )
   }
 }
 

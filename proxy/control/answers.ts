@@ -232,6 +232,7 @@ export const Run = Type.Object(
     endedAtMs: Type.Optional(Milliseconds('Since the epoch')),
     links: Type.Array(Link),
     verdict: Type.Optional(Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE'])),
+    expected: Type.Optional(Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE'])),
     reasons: Type.Optional(Type.Array(Type.String())),
   },
   { ...open, title: 'Run' },

@@ -21,7 +21,7 @@ import { addPage } from './page.ts'
 import { problemFor, problemMediaType, RestError } from './problem.ts'
 import { createReadiness } from './readiness.ts'
 import { addRoutes, faultSchema } from './routes.ts'
-import { createRuns } from './runs.ts'
+import { createRuns, type RunView } from './runs.ts'
 import { lastEventHeader } from './stream-events.ts'
 import { requestValidator } from './validate-requests.ts'
 
@@ -53,13 +53,15 @@ export interface Control {
   address: SocketAddress
   /** Hands on what the proxy reports. */
   see(events: readonly ProxyEvent[]): void
+  /** Runs conducted so far. */
+  runs(): RunView[]
   close(): Promise<void>
 }
 
 /** Builds the interface without listening; `startControl` listens, tests inject. */
 export async function buildControl(
   options: Omit<ControlOptions, 'listen'>,
-): Promise<{ app: FastifyInstance; see: Control['see'] }> {
+): Promise<{ app: FastifyInstance } & Pick<Control, 'see' | 'runs'>> {
   const { engine, runtime, version } = options
   const startedAtMs = runtime.nowMs()
   const feed = createEventFeed()
@@ -166,6 +168,7 @@ export async function buildControl(
   await app.ready()
   return {
     app,
+    runs: runs.list,
     see(events) {
       live.see(events)
       feed.push(events)
@@ -182,7 +185,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       'Put one into the environment variable GAUNTLET_TOKEN or a file named by --token-file, or listen on 127.0.0.1.',
     )
   }
-  const { app, see } = await buildControl(options)
+  const { app, see, runs } = await buildControl(options)
   try {
     await app.listen({ host: listen.host, port: listen.port })
   } catch (cause) {
@@ -195,5 +198,10 @@ export async function startControl(options: ControlOptions): Promise<Control> {
   }
   const bound = app.server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : listen.port
-  return { address: { host: listen.host, port }, see, close: async () => void (await app.close()) }
+  return {
+    address: { host: listen.host, port },
+    see,
+    runs,
+    close: async () => void (await app.close()),
+  }
 }

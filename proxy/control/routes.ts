@@ -14,7 +14,7 @@ import type { EventFeed } from './event-feed.ts'
 import type { Live } from './live.ts'
 import { FieldProblem, RestError } from './problem.ts'
 import type { Readiness } from './readiness.ts'
-import type { Runs } from './runs.ts'
+import type { Runs, RunVerdict } from './runs.ts'
 import { streamEvents } from './stream-events.ts'
 import { addTransactions } from './transaction-routes.ts'
 
@@ -484,6 +484,7 @@ function addPlans(app: FastifyInstance, plans: ArmedPlans): void {
 const VerdictBody = Type.Object(
   {
     verdict: Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE']),
+    expected: Type.Optional(Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE'])),
     reasons: Type.Array(Type.String({ maxLength: 2_000 }), { maxItems: 100 }),
   },
   { additionalProperties: false },
@@ -575,7 +576,7 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
       },
     )
   }
-  app.put<Named & { Body: { verdict: 'PASS' | 'FAIL' | 'INCONCLUSIVE'; reasons: string[] } }>(
+  app.put<Named & { Body: { verdict: RunVerdict; expected?: RunVerdict; reasons: string[] } }>(
     '/v1/runs/:name/verdict',
     {
       schema: {

@@ -20,6 +20,8 @@ export interface RunView {
   endedAtMs?: number
   links: DoorView[]
   verdict?: RunVerdict
+  /** What its plan expects to be told. */
+  expected?: RunVerdict
   reasons?: string[]
 }
 
@@ -34,7 +36,10 @@ export interface Runs {
   ): Promise<RunView>
   /** Its conductor lives. */
   touch(name: string): void
-  end(name: string, said?: { verdict: RunVerdict; reasons: string[] }): Promise<RunView>
+  end(
+    name: string,
+    said?: { verdict: RunVerdict; expected?: RunVerdict; reasons: string[] },
+  ): Promise<RunView>
   stop(): void
 }
 

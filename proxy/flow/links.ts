@@ -24,6 +24,8 @@ interface Link {
   /** -1 for a bootstrap port, which leads to any broker. */
   node: number
   instance: string | undefined
+  /** On the client plane: the door that the port belongs to. */
+  door?: ClientDoor
 }
 
 interface Target {
@@ -34,6 +36,13 @@ interface Target {
 /** What is known of a connection before its first request. */
 function factsAt({ plane, instance }: Link, node: number): ConnectionFacts {
   return { plane, node, instance, clientId: undefined, source: undefined }
+}
+
+/** Where a door listens and what it tells, where that differs from the proxy's own. */
+export interface DoorPlace {
+  listenHost?: string
+  /** The host name that clients behind this door are told. */
+  advertisedHost?: string
 }
 
 /** The listeners of one application instance (or of everybody). */
@@ -51,8 +60,15 @@ export interface ClientDoor {
 }
 
 export interface Links {
-  openDoor(instance: string | undefined, bootstrapPort: number): Promise<ClientDoor>
+  /** An instance has one door; everybody may have several, each with a name of its own for the same machine. */
+  openDoor(
+    instance: string | undefined,
+    bootstrapPort: number,
+    place?: DoorPlace,
+  ): Promise<ClientDoor>
   door(instance: string | undefined): ClientDoor | undefined
+  /** The door that a connection came in by: its client is told that door's addresses. */
+  doorOf(connection: Connection): ClientDoor | undefined
   doors(): readonly ClientDoor[]
   /** Puts a broker's inter-broker or controller listener behind a port of ours. */
   openPlane(
@@ -82,7 +98,8 @@ export function createLinks(options: {
   const { host, advertisedHost, runtime, brokers, windows, pipeline, emit, live } = options
   const { access, door: tlsOfDoor } = options
   const listeners = new Set<Listener>()
-  const doors = new Map<string | undefined, ClientDoor>()
+  const doors = new Set<ClientDoor>()
+  const cameInBy = new WeakMap<Connection, ClientDoor>()
   let lastConnection = 0
   let closing = false
   let full = false
@@ -135,6 +152,7 @@ export function createLinks(options: {
       },
     })
     live.add(connection)
+    if (link.door !== undefined) cameInBy.set(connection, link.door)
     windows.settle(connection)
     emit({
       type: 'connection-opened',
@@ -200,15 +218,16 @@ export function createLinks(options: {
     link: Link,
     target: () => Target | undefined,
     own?: Set<Listener>,
+    place: DoorPlace = {},
   ): Promise<SocketAddress> {
     const listener = await listen(
-      { host, port },
+      { host: place.listenHost ?? host, port },
       (client) => accept(client, link, target),
       terminating(link, target),
     )
     listeners.add(listener)
     own?.add(listener)
-    return { host: advertisedHost, port: listener.address.port }
+    return { host: place.advertisedHost ?? advertisedHost, port: listener.address.port }
   }
 
   async function closePorts(own: Iterable<Listener>): Promise<void> {
@@ -221,7 +240,7 @@ export function createLinks(options: {
   }
 
   return {
-    async openDoor(instance, bootstrapPort) {
+    async openDoor(instance, bootstrapPort, place) {
       const ports = new Map<number, SocketAddress>()
       const opening = new Map<number, Promise<SocketAddress>>()
       const own = new Set<Listener>()
@@ -232,6 +251,7 @@ export function createLinks(options: {
         link,
         () => brokers.nextBootstrap((node) => windows.welcomes(factsAt(link, node))),
         own,
+        place,
       )
       const door: ClientDoor = {
         instance,
@@ -246,8 +266,8 @@ export function createLinks(options: {
             const address = brokers.address(node)
             return address === undefined ? undefined : { node, address }
           }
-          const linked: Link = { plane: 'client', node, instance }
-          const opened = openPort(wanted, linked, target, own).then((address) => {
+          const linked: Link = { plane: 'client', node, instance, door }
+          const opened = openPort(wanted, linked, target, own, place).then((address) => {
             ports.set(node, address)
             return address
           })
@@ -256,21 +276,22 @@ export function createLinks(options: {
         },
         ports: () => [...ports].map(([node, address]) => ({ node, address })),
         async close() {
-          doors.delete(instance)
+          doors.delete(door)
           for (const connection of [...live]) {
-            if (connection.plane !== 'client' || connection.instance !== instance) continue
-            connection.cut('fin', 'its door was closed')
+            if (cameInBy.get(connection) === door) connection.cut('fin', 'its door was closed')
           }
           await Promise.allSettled(opening.values())
           await closePorts(own)
         },
       }
-      doors.set(instance, door)
+      link.door = door
+      doors.add(door)
       for (const node of brokers.nodes()) await door.ensure(node)
       return door
     },
-    door: (instance) => doors.get(instance),
-    doors: () => [...doors.values()],
+    door: (instance) => [...doors].find((door) => door.instance === instance),
+    doorOf: (connection) => cameInBy.get(connection),
+    doors: () => [...doors],
     openPlane: (plane, node, address) =>
       openPort(0, { plane, node, instance: undefined }, () => ({ node, address })),
     connections: () => live,

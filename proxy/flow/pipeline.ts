@@ -140,7 +140,7 @@ export function createPipeline(options: {
   topics: TopicNames
   brokers: Brokers
   windows: Windows
-  doorOf: (instance: string | undefined) => ClientDoor | undefined
+  doorOf: (connection: Connection) => ClientDoor | undefined
   advertise: Readonly<Record<string, number>>
   taker: Taker
   emit: Emit
@@ -469,7 +469,7 @@ export function createPipeline(options: {
 
   /** After a fault has changed an answer: no client is led to a broker past the proxy. */
   function readdress(c: Connection, apiKey: number, answer: Message): void {
-    const door = c.plane === 'client' ? options.doorOf(c.instance) : undefined
+    const door = c.plane === 'client' ? options.doorOf(c) : undefined
     if (door === undefined) return
     const isSame = (one: SocketAddress | undefined, other: SocketAddress): boolean =>
       one?.host === other.host && one.port === other.port
@@ -856,7 +856,7 @@ export function createPipeline(options: {
       }
       const found = addressesIn(exchange.apiKey, reply)
       if (found.length === 0) return decideReply(c, exchange, aboutOrNone, reply, false)
-      const door = options.doorOf(c.instance)
+      const door = options.doorOf(c)
       if (door === undefined) throw new Error('a client connection came in by a door')
       const unopened: Array<Promise<unknown>> = []
       for (const place of found) {

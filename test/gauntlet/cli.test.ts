@@ -50,6 +50,16 @@ describe('wrong arguments end with 64 and the nearest right word', () => {
     [['run', 'baseline', '--cluster', 'moon'], '--cluster moon is no cluster', 'embedded'],
     [['proxy'], 'there is no cluster to stand in front of', '--bootstrap HOST:PORT'],
     [['proxy', '--bootstrap', 'kafka'], '--bootstrap kafka is no address', 'HOST:PORT'],
+    [
+      ['proxy', '--bootstrap', 'a:1', '--listen', '0.0.0.0:19092'],
+      'clients cannot be told to come to 0.0.0.0',
+      '0.0.0.0:19092@NAME',
+    ],
+    [
+      ['proxy', '--bootstrap', 'a:1', '--listen', '127.0.0.1:1@a/b'],
+      '--listen 127.0.0.1:1@a/b is no address',
+      'HOST:PORT@NAME',
+    ],
     [['replay', '.'], 'is no folder of a run', 'gauntlet-out'],
     [['verify'], 'there is nothing to verify', '--bootstrap HOST:PORT'],
     [['verify', 'a', '--bootstrap', 'a:1'], 'a history and a cluster at once', '--topics'],
