@@ -6,7 +6,11 @@ import type { Second } from './model/rates.ts'
 import { proxyNowMs } from './rest.ts'
 import { pulse, rates } from './state.ts'
 import { colorOf, colorsChanged } from './theme.ts'
-import { duration, number } from './words.ts'
+import { clock, duration, number } from './words.ts'
+
+/** Whole minutes need no seconds. */
+const timeOfDay = (second: number): string =>
+  clock(second * 1_000).slice(0, second % 60 === 0 ? 5 : 8)
 
 const secondsShown = 120
 const chartHeight = 150
@@ -49,7 +53,7 @@ function Chart({
           y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] },
         },
         axes: [
-          { ...axis, space: 70 },
+          { ...axis, space: 70, size: 28, values: (_plot, splits) => splits.map(timeOfDay) },
           { ...axis, size: 58, values: (_plot, values) => values.map(unit) },
         ],
         series: [

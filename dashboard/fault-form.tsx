@@ -2,9 +2,9 @@
 // the field, with the nearest right word to take.
 import { signal } from '@preact/signals'
 import {
-  alternativeName,
-  alternativeOf,
   blank,
+  entriesOf,
+  entryOf,
   isObject,
   type Json,
   type JsonObject,
@@ -196,8 +196,8 @@ function Fields({ schema: of, value, path, placed, change }: EditorProps) {
   const absent = shape.fields.filter(({ name }) => !(name in given))
   return (
     <>
-      {shape.fields
-        .filter(({ name }) => name in given)
+      {Object.keys(given)
+        .flatMap((key) => shape.fields.find(({ name }) => name === key) ?? [])
         .map(({ name, schema: field, isRequired }) => (
           <Editor
             key={name}
@@ -266,37 +266,37 @@ function Editor(props: EditorProps & { label: string; remove?: () => void }) {
     )
   }
   if (shape.is === 'alternatives') {
-    const index = alternativeOf(shape.options, value)
-    const option = shape.options[index] ?? {}
-    const isWord = ['choice', 'word', 'text', 'fixed'].includes(shapeOf(option).is)
+    const entries = entriesOf(shape.options)
+    const current = entries[entryOf(entries, value)]
+    const invalid = own.length === 0 ? {} : { 'aria-describedby': `${id}-problems` }
     return (
       <div class="alternatives">
         <div class="row">
-          <label for={`${id}-as`}>{isWord ? `${label} as` : label}</label>
+          <label for={id}>{label}</label>
           <select
-            id={`${id}-as`}
-            value={String(index)}
+            id={id}
+            aria-invalid={own.length > 0}
+            {...invalid}
+            value={String(entryOf(entries, value))}
             onChange={(event) => {
-              const next = shape.options[Number(event.currentTarget.value)]
-              if (next !== undefined) change(blank(next))
+              const next = entries[Number(event.currentTarget.value)]
+              if (next !== undefined) change(next.value)
             }}
           >
-            {shape.options.map((one, place) => (
-              <option key={alternativeName(one)} value={String(place)}>
-                {alternativeName(one)}
+            {entries.map(({ name }, place) => (
+              <option key={name} value={String(place)}>
+                {name}
               </option>
             ))}
           </select>
           {removal}
         </div>
-        {isWord ? (
-          <Editor {...omitRemove(props)} schema={option} />
-        ) : (
+        {current === undefined || current.isWord ? null : (
           <div class="inner">
-            <Fields {...props} schema={option} />
-            {list}
+            <Alternative {...omitRemove(props)} schema={current.schema} />
           </div>
         )}
+        {list}
       </div>
     )
   }
@@ -314,6 +314,18 @@ function Editor(props: EditorProps & { label: string; remove?: () => void }) {
   )
 }
 
+/** What an alternative asks for, under the list that picked it. */
+function Alternative(props: EditorProps & { label: string }) {
+  if (shapeOf(props.schema).is === 'fields') return <Fields {...props} />
+  return <>{inputFor(props.schema, props.value, labelled(props), props.change)}</>
+}
+
+const labelled = ({ path, label }: { path: string; label: string }): CommonAttributes => ({
+  id: `${idOf(path)}-given`,
+  'aria-invalid': false,
+  'aria-label': `value of ${label}`,
+})
+
 function omitRemove<Props extends { remove?: () => void }>(props: Props): Omit<Props, 'remove'> {
   const { remove: _gone, ...rest } = props
   return rest
@@ -323,6 +335,7 @@ interface CommonAttributes {
   id: string
   'aria-invalid': boolean
   'aria-describedby'?: string
+  'aria-label'?: string
 }
 
 function inputFor(

@@ -19,7 +19,7 @@ const windowMs = signal(30_000)
 const pausedAtMs = signal<number | undefined>(undefined)
 const picked = signal<{ id: string; ordinal: number } | undefined>(undefined)
 const rowHeights = { most: 22, least: 10 } as const
-const laneAreaHeight = 420
+const areaHeights = { most: 440, least: 150 } as const
 
 function gutterFor(width: number): number {
   return Math.min(180, Math.max(90, width * 0.2))
@@ -29,6 +29,11 @@ function gutterFor(width: number): number {
 function rowHeightFor(count: number, height: number): number {
   const room = Math.floor((height - axisHeight) / Math.max(1, count))
   return Math.max(rowHeights.least, Math.min(rowHeights.most, room))
+}
+
+function areaHeightFor(count: number): number {
+  const wanted = axisHeight + count * rowHeights.most + 4
+  return Math.max(areaHeights.least, Math.min(areaHeights.most, wanted))
 }
 
 const nowMs = (): number => pausedAtMs.value ?? proxyNowMs()
@@ -42,6 +47,7 @@ export function LanesView() {
     const canvas = canvasRef.current!
     const scroller = scrollRef.current!
     const spacer = spacerRef.current!
+    const area = scroller.parentElement!
     const context = canvas.getContext('2d')!
     const painter = createLanePainter()
     let palette = -1
@@ -70,6 +76,7 @@ export function LanesView() {
       if (wantedHeight !== spacerHeight) {
         spacerHeight = wantedHeight
         spacer.style.height = `${wantedHeight}px`
+        area.style.height = `${areaHeightFor(all.length)}px`
       }
       painter.draw(context, all, marks.all(), {
         width,
@@ -128,7 +135,7 @@ export function LanesView() {
           Pause
         </button>
       </header>
-      <div class="lane-area" style={{ height: `${laneAreaHeight}px` }}>
+      <div class="lane-area">
         <canvas ref={canvasRef} role="img" aria-label="Transactions as bars on lanes" />
         <div
           ref={scrollRef}

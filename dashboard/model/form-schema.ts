@@ -137,11 +137,35 @@ function fits(schema: JsonSchema, value: Json): boolean {
   }
 }
 
-export function alternativeOf(options: readonly JsonSchema[], value: Json): number {
-  return Math.max(
-    0,
-    options.findIndex((option) => fits(option, value)),
+/** One line of the list that alternatives are picked from. */
+export interface Entry {
+  name: string
+  schema: JsonSchema
+  /** What is filled in when it is picked. */
+  value: Json
+  /** Picking it says it all. */
+  isWord: boolean
+}
+
+/** Words to choose from stand in the list themselves; what has to be filled in has one line. */
+export function entriesOf(options: readonly JsonSchema[]): Entry[] {
+  return options.flatMap((schema): Entry[] => {
+    const shape = shapeOf(schema)
+    if (shape.is === 'choice') {
+      return shape.options.map((value) => ({ name: String(value), schema, value, isWord: true }))
+    }
+    if (shape.is === 'fixed') {
+      return [{ name: String(shape.value), schema, value: shape.value, isWord: true }]
+    }
+    return [{ name: `${alternativeName(schema)} …`, schema, value: blank(schema), isWord: false }]
+  })
+}
+
+export function entryOf(entries: readonly Entry[], value: Json): number {
+  const place = entries.findIndex((entry) =>
+    entry.isWord ? entry.value === value : fits(entry.schema, value),
   )
+  return Math.max(0, place)
 }
 
 export function isObject(value: Json | undefined): value is JsonObject {
@@ -149,7 +173,7 @@ export function isObject(value: Json | undefined): value is JsonObject {
 }
 
 /** What an alternative is called where one is picked. */
-export function alternativeName(schema: JsonSchema): string {
+function alternativeName(schema: JsonSchema): string {
   const shape = shapeOf(schema)
   switch (shape.is) {
     case 'choice':

@@ -28,7 +28,9 @@ export function handClock(): Runtime & { turn(byMs: number): void } {
   }
 }
 
-export async function openRest(given: { token?: string; faults?: FaultSpec[] } = {}) {
+export async function openRest(
+  given: { token?: string; faults?: FaultSpec[]; pageFile?: string } = {},
+) {
   const runtime = handClock()
   const events: ProxyEvent[] = []
   let see: (events: ProxyEvent[]) => void = () => undefined
@@ -63,6 +65,7 @@ export async function openRest(given: { token?: string; faults?: FaultSpec[] } =
     runtime,
     token: given.token,
     faults: given.faults ?? [],
+    ...(given.pageFile === undefined ? {} : { pageFile: given.pageFile }),
     version: '1.2.3',
     onProblem: (message) => problems.push(message),
   })
@@ -75,6 +78,7 @@ export async function openRest(given: { token?: string; faults?: FaultSpec[] } =
     events,
     problems,
     runtime,
+    see: control.see,
     async ask(method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, body?: object | string) {
       const response = await app.inject({
         method,
