@@ -228,7 +228,10 @@ function Legend() {
     { state: 'open', count: undefined },
   ]
   return (
-    <ul class="legend" aria-label="How transactions ended at first, since the page was opened">
+    <ul
+      class="legend"
+      aria-label="How transactions ended; unknown ones count again when they are known"
+    >
       {entries.map(({ state, count }) => (
         <li key={state}>
           <i class={`swatch ${state}`} aria-hidden="true" />

@@ -6,6 +6,7 @@ export type Fault = Static<typeof answers.Fault>
 export type Transaction = Static<typeof answers.Transaction>
 export type Group = Static<typeof answers.Group>
 export type Broker = Static<typeof answers.Broker>
+export type Client = Static<typeof answers.Client>
 export type Link = Static<typeof answers.Link>
 export type Connection = Static<typeof answers.Connection>
 export type RollingVerdict = Static<typeof answers.RollingVerdict>

@@ -10,6 +10,7 @@ import { createRates } from './model/rates.ts'
 import {
   ask,
   type Broker,
+  type Client,
   type Connection,
   call,
   type Fault,
@@ -49,13 +50,7 @@ export const links = signal<Link[]>([])
 export const connections = signal<Connection[]>([])
 export const verdict = signal<RollingVerdict | undefined>(undefined)
 
-/** One client as its traffic shows it; undefined where the proxy has no such list. */
-export interface Client {
-  client: string
-  software?: string
-  version?: string
-  findings: readonly (string | { message?: string; finding?: string; code?: string })[]
-}
+/** Undefined where the proxy has no such list. */
 export const clients = signal<Client[] | undefined>(undefined)
 
 const followed: readonly ProxyEvent['type'][] = [

@@ -1,8 +1,8 @@
 // What stands in tables: transactional ids, groups, brokers and links, connections that are hurt, clients.
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
-import { call, type Transaction } from './rest.ts'
-import { brokers, type Client, clients, connections, groups, links, transactions } from './state.ts'
+import { type Client, call, type Transaction } from './rest.ts'
+import { brokers, clients, connections, groups, links, transactions } from './state.ts'
 import { duration, number } from './words.ts'
 
 /** Rows written; the rest is counted. */
@@ -45,6 +45,7 @@ function Table({
 const isOpen = ({ phase }: Transaction): boolean => phase !== 'idle' && phase !== 'ended'
 
 function stateOf(view: Transaction): { word: string; look: string } {
+  if (view.marks.length > 0) return { word: view.marks.join(', '), look: 'unknown' }
   if (view.fenced) return { word: 'fenced', look: 'unknown' }
   if (isOpen(view)) return { word: 'open', look: 'open' }
   const outcome = view.lastOutcome
@@ -176,10 +177,7 @@ export function BrokersTable() {
       <header>
         <h2 id="brokers-title">Brokers and links</h2>
       </header>
-      <Table
-        caption="Brokers"
-        heads={['broker', 'address', 'ports of the proxy', 'connections', 'hurt now']}
-      >
+      <Table caption="Brokers" heads={['broker', 'address', 'proxy ports', 'links', 'hurt now']}>
         {brokers.value.map(({ node, address, connections: count, hurtConnections }) => (
           <tr key={node}>
             <th scope="row">{node}</th>
@@ -230,10 +228,17 @@ function portsOf(node: number): string {
     .join(' ')
 }
 
-const findingText = (finding: Client['findings'][number]): string =>
-  typeof finding === 'string'
-    ? finding
-    : (finding.message ?? finding.finding ?? finding.code ?? JSON.stringify(finding))
+function producesOf({ produces }: Client): string {
+  return produces
+    .map(({ topic, acks, idempotent, transactional }) => {
+      const how = transactional ? 'transactional' : idempotent ? 'idempotent' : `acks ${acks}`
+      return `${topic}: ${how}`
+    })
+    .join(', ')
+}
+
+const readsOf = ({ reads }: Client): string =>
+  reads.map(({ topic, isolation }) => `${topic}: ${isolation}`).join(', ')
 
 export function ClientsTable() {
   const list = clients.value
@@ -246,13 +251,31 @@ export function ClientsTable() {
       {list.length === 0 ? (
         <p class="quiet">None has been seen.</p>
       ) : (
-        <Table caption="Posture of clients" heads={['client', 'software', 'findings']}>
-          {list.slice(0, rowsMax).map(({ client, software, version, findings }) => (
-            <tr key={client}>
-              <th scope="row">{client}</th>
-              <td>{[software, version].filter((text) => text !== undefined).join(' ')}</td>
-              <td class={findings.length > 0 ? 'warn' : ''}>
-                {findings.length === 0 ? 'none' : findings.map(findingText).join('; ')}
+        <Table
+          caption="Posture of clients"
+          heads={['client', 'library', 'protocol', 'produces', 'reads', 'problems']}
+        >
+          {list.slice(0, rowsMax).map((client) => (
+            <tr key={`${client.instance} ${client.clientId} ${client.software}`}>
+              <th scope="row">{client.instance ?? client.clientId ?? '(no id)'}</th>
+              <td>{[client.software, client.softwareVersion].join(' ')}</td>
+              <td>{client.protocols.join(', ')}</td>
+              <td>{producesOf(client)}</td>
+              <td>{readsOf(client)}</td>
+              <td class={client.problems.length > 0 ? 'warn' : ''}>
+                {client.problems.length === 0 ? (
+                  'none'
+                ) : (
+                  <ul>
+                    {client.problems.map(({ problem, topic, group, transactionalId }) => (
+                      <li key={`${problem} ${topic} ${group} ${transactionalId}`}>
+                        {[problem.replaceAll('-', ' '), topic ?? group ?? transactionalId]
+                          .filter((text) => text !== undefined)
+                          .join(': ')}
+                      </li>
+                    ))}
+                  </ul>
+                )}
               </td>
             </tr>
           ))}

@@ -61,7 +61,7 @@ export interface Bars {
 
 type TransactionEvent = Extract<ProxyEvent, { type: 'transaction' }>
 
-/** A transaction has ended for the first time. */
+/** A transaction has ended, or nobody can say any more how it will; one that was unknown ends once more when known. */
 export interface Ending {
   outcome: TransactionOutcome
   atMs: number
@@ -206,18 +206,23 @@ export function createLanes(): Lanes {
       if (at === undefined) return undefined
       const { bars } = lane
       if (phase === 'ending' && bars.endings[at] === 0) bars.endings[at] = atMs
-      if (outcome !== undefined) {
-        bars.states[at] = states.indexOf(outcome)
-        if (outcome === 'unknown') bars.unknowns[at] = 1
-      }
       if (event.evidence !== undefined) {
         bars.evidences[at] = evidences.indexOf(event.evidence) + 1
       }
-      if (phase !== 'ended' || bars.ends[at] !== 0) return undefined
-      bars.ends[at] = atMs
+      const wasOver = bars.ends[at] !== 0
+      const before = states[bars.states[at]!]
+      if (phase === 'ended' && !wasOver) bars.ends[at] = atMs
+      if (outcome === undefined) return undefined
+      bars.states[at] = states.indexOf(outcome)
+      if (outcome === 'unknown') {
+        const isNew = bars.unknowns[at] === 0
+        bars.unknowns[at] = 1
+        return isNew ? { outcome, atMs } : undefined
+      }
+      if (phase !== 'ended' || before === 'committed' || before === 'aborted') return undefined
       const endingMs = bars.endings[at]!
-      const latency = endingMs === 0 ? {} : { latencyMs: Math.max(0, atMs - endingMs) }
-      return { outcome: outcome ?? 'unknown', atMs, ...latency }
+      const latency = wasOver || endingMs === 0 ? {} : { latencyMs: Math.max(0, atMs - endingMs) }
+      return { outcome, atMs, ...latency }
     },
     correct({ transactionalId, transaction, phase, lastOutcome, atMs }) {
       const lane = lanes.get(transactionalId)

@@ -62,9 +62,12 @@ describe('lanes of transactions', () => {
     const lanes = createLanes()
     lanes.see(step(1, 'begun', 100))
     lanes.see(step(1, 'ending', 150))
-    lanes.see(step(1, 'ending', 160, { outcome: 'unknown' }))
+    const lost = step(1, 'ending', 160, { outcome: 'unknown' })
+    expect(lanes.see(lost)).toEqual({ outcome: 'unknown', atMs: 160 })
+    expect(lanes.see(lost)).toBeUndefined()
     expect(bar(lanes.lane('orders'), 1)).toMatchObject({ state: 'unknown' })
-    lanes.see(step(1, 'ended', 300, { outcome: 'committed', evidence: 'answer-seen' }))
+    const known = step(1, 'ended', 300, { outcome: 'committed', evidence: 'answer-seen' })
+    expect(lanes.see(known)).toEqual({ outcome: 'committed', atMs: 300, latencyMs: 150 })
     expect(bar(lanes.lane('orders'), 1)).toMatchObject({
       state: 'committed',
       wasUnknown: true,
@@ -73,14 +76,16 @@ describe('lanes of transactions', () => {
     })
   })
 
-  it('resolves an earlier transaction where it stands, and counts its end once', () => {
+  it('resolves an earlier transaction where it stands, without a latency', () => {
     const lanes = createLanes()
     lanes.see(step(1, 'begun', 100))
     expect(lanes.see(step(1, 'ended', 200, { outcome: 'unknown' }))).toMatchObject({
       outcome: 'unknown',
     })
     lanes.see(step(2, 'begun', 210))
-    expect(lanes.see(step(1, 'ended', 250, { outcome: 'aborted' }))).toBeUndefined()
+    const resolved = step(1, 'ended', 250, { outcome: 'aborted' })
+    expect(lanes.see(resolved)).toEqual({ outcome: 'aborted', atMs: 250 })
+    expect(lanes.see(resolved)).toBeUndefined()
     expect(bar(lanes.lane('orders'), 1)).toMatchObject({ state: 'aborted', endMs: 200 })
     expect(bar(lanes.lane('orders'), 2)).toMatchObject({ state: 'open' })
   })
