@@ -192,6 +192,9 @@ export async function connectProxy(
         'Such a plan needs brokers that gauntlet starts itself: run it without --proxy.',
       )
     },
+    async counters() {
+      throw new Error('a running proxy shows its numbers at /metrics')
+    },
     // The proxy does these by itself when a run begins and ends.
     markCold: async () => undefined,
     noteBroker: async () => undefined,

@@ -24,6 +24,7 @@ import type {
   FaultStatus,
   Firing,
   Plane,
+  PostureProblemKind,
   ProxyEvent,
 } from './events.ts'
 import type { FaultSpec } from './faults/fault.ts'
@@ -39,6 +40,7 @@ import { createLinks, type DoorPlace } from './flow/links.ts'
 import { createPipeline, type TakenRequest } from './flow/pipeline.ts'
 import type { SocketAddress } from './flow/sockets.ts'
 import { createTopicNames } from './flow/topic-names.ts'
+import { createTraffic, type TrafficCounts } from './flow/traffic.ts'
 import {
   type BrokerView,
   type ConnectionView,
@@ -49,7 +51,11 @@ import { createWindows } from './flow/windows.ts'
 import type { Runtime } from './runtime.ts'
 import type { GroupView } from './transactions/groups.ts'
 import { createPosture } from './transactions/posture.ts'
-import { createTracker, type TransactionView } from './transactions/tracker.ts'
+import {
+  createTracker,
+  type TransactionSummary,
+  type TransactionView,
+} from './transactions/tracker.ts'
 
 export interface EngineOptions {
   /** Own addresses of the cluster's brokers. */
@@ -71,6 +77,17 @@ export interface EngineOptions {
 
 /** How a fault came to us. What reaches beyond the proxy may come from a plan on this machine's disk only. */
 export type ArmSource = 'plan' | 'rest'
+
+/** Numbers for whoever draws them, cheap to have at any moment. */
+export interface Counters extends TrafficCounts {
+  connections: Record<Plane, number>
+  hurtConnections: number
+  brokers: number
+  transactions: TransactionSummary
+  producerTimeouts: number
+  postureProblems: Partial<Record<PostureProblemKind, number>>
+  faults: Array<Pick<FaultStatus, 'name' | 'kind' | 'matched' | 'fired' | 'applied' | 'state'>>
+}
 
 export interface Engine {
   /** Without a source a fault is trusted as little as one from afar. */
@@ -94,6 +111,7 @@ export interface Engine {
   abortTransaction(id: string): Promise<Aborted>
   /** Every client seen, what it does, and what is wrong with that. */
   posture(): ClientPosture[]
+  counters(): Counters
   /** Clocks of `at:` and `every:` start now: the application is warm. */
   markWarm(): void
   /** Clocks stand still until the next `markWarm`: another application begins. */
@@ -128,6 +146,11 @@ export interface Engine {
   /** Closes one connection with a reset; false when there is none of that id. */
   cutConnection(id: number): boolean
   stop(): Promise<void>
+}
+
+function stateOf({ active, fired, timesMax }: Rule): FaultStatus['state'] {
+  if (active > 0) return 'active'
+  return fired >= timesMax ? 'spent' : 'armed'
 }
 
 function identityOf(message: TakenRequest): ExchangeIdentity {
@@ -191,6 +214,7 @@ export function createEngine(
       return journalsAll ? 'all' : 'transactional'
     },
   })
+  const traffic = createTraffic()
   const posture = createPosture({ topicName: topics.nameOf })
   const live = new Set<Connection>()
   const windows = createWindows(() => live)
@@ -395,6 +419,7 @@ export function createEngine(
       advertise: options.advertise,
       emit,
       posture,
+      traffic,
       get journalAllProduce() {
         return journalsAll
       },
@@ -540,7 +565,7 @@ export function createEngine(
         fired: rule.fired,
         applied: rule.applied,
         healed: rule.healed,
-        state: rule.active > 0 ? 'active' : rule.fired >= rule.timesMax ? 'spent' : 'armed',
+        state: stateOf(rule),
         firings: rule.firings.map((firing) => ({ ...firing })),
       })),
     transactions: () => tracker.transactions(runtime.nowMs()),
@@ -549,6 +574,31 @@ export function createEngine(
     abortTransaction: atBrokers.abort,
     groups: () => tracker.groups(),
     posture: () => posture.clients(),
+    counters() {
+      const connections = { client: 0, 'inter-broker': 0, controller: 0 }
+      let hurtConnections = 0
+      for (const connection of live) {
+        connections[connection.plane] += 1
+        if (connectionView(connection).hurt.length > 0) hurtConnections += 1
+      }
+      return {
+        ...traffic.counts(live),
+        connections,
+        hurtConnections,
+        brokers: brokers.nodes().length,
+        transactions: tracker.summary(runtime.nowMs()),
+        producerTimeouts: posture.timeouts(),
+        postureProblems: posture.problemCounts(),
+        faults: [...ended, ...rules.rules()].map((rule) => ({
+          name: rule.spec.name,
+          kind: rule.kind.name,
+          matched: rule.matched,
+          fired: rule.fired,
+          applied: rule.applied,
+          state: stateOf(rule),
+        })),
+      }
+    },
     markWarm() {
       if (isWarm) return
       isWarm = true

@@ -35,6 +35,7 @@ const methods = [
   'hangingTransactions',
   'abortTransaction',
   'posture',
+  'counters',
   'markWarm',
   'markCold',
   'stopClocks',

@@ -2,6 +2,8 @@
 // Bounded, whatever passes; read by the metrics, the page and the rolling verdict.
 import { build, type Histogram } from 'hdr-histogram-js'
 import type { FaultStatus, ProxyEvent, TransactionOutcome } from '../events.ts'
+import { durationBoundsMs } from '../flow/traffic.ts'
+import { createDurations, type HistogramSeries } from './histogram.ts'
 import type { RunView } from './runs.ts'
 
 export interface FaultTotals {
@@ -15,6 +17,11 @@ export interface LiveTotals {
   transactions: Record<TransactionOutcome, number>
   /** From EndTxn to its answer, in milliseconds. */
   commitLatencyMs: Histogram
+  commitDurations: Omit<HistogramSeries, 'labels'>
+  /** From the first send of a transaction to its end. */
+  transactionDurations: Omit<HistogramSeries, 'labels'>
+  /** 0 when there was none yet. */
+  lastCommitAtMs: number
   fences: number
   epochBumps: number
   oddities: number
@@ -49,6 +56,9 @@ export function createLive(): Live {
     highestTrackableValue: 3_600_000,
     numberOfSignificantValueDigits: 2,
   })
+  const commitDurations = createDurations(durationBoundsMs)
+  const transactionDurations = createDurations(durationBoundsMs)
+  let lastCommitAtMs = 0
   const endingAtMs = new Map<string, number>()
   const faults = new Map<string, FaultTotals>()
   const groupRebalances = new Map<string, number>()
@@ -82,9 +92,12 @@ export function createLive(): Live {
     }
     if (phase !== 'ended') return
     transactions[outcome ?? 'unknown'] += 1
+    if (event.durationMs !== undefined) transactionDurations.note(event.durationMs)
+    if (outcome === 'committed') lastCommitAtMs = atMs
     const startedAtMs = endingAtMs.get(transactionalId)
     endingAtMs.delete(transactionalId)
     if (startedAtMs !== undefined && outcome === 'committed') {
+      commitDurations.note(Math.max(0, atMs - startedAtMs))
       commitLatencyMs.recordValue(Math.min(3_600_000, Math.max(0, Math.round(atMs - startedAtMs))))
     }
   }
@@ -137,6 +150,9 @@ export function createLive(): Live {
     totals: () => ({
       transactions: { ...transactions },
       commitLatencyMs,
+      commitDurations: commitDurations.series(),
+      transactionDurations: transactionDurations.series(),
+      lastCommitAtMs,
       ...counts,
       rebalances: [...groupRebalances.values()].reduce((sum, count) => sum + count, 0),
       faults,

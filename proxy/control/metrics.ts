@@ -1,7 +1,10 @@
 // Metrics for Prometheus. Nothing is counted here: values are taken from what is kept anyway when somebody scrapes.
 // Labels come from closed sets or bounded lists; never a client id, a transactional id or an offset.
 import { Counter, Gauge, Registry } from 'prom-client'
+import type { Counters } from '../engine.ts'
+import { durationBoundsMs } from '../flow/traffic.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
+import { histogramText } from './histogram.ts'
 import type { Live } from './live.ts'
 import type { Runs } from './runs.ts'
 
@@ -11,7 +14,9 @@ export interface Metrics {
 
 /** Fault names past this number share one label value. */
 const faultLabelsMax = 200
-const quantiles = [0.5, 0.9, 0.99]
+/** Brokers and APIs past these numbers share one label value. */
+const brokerLabelsMax = 100
+const apiLabelsMax = 150
 
 export function createMetrics(parts: {
   engine: RemoteEngine
@@ -36,11 +41,6 @@ export function createMetrics(parts: {
   ])
   const oldest = gauge('oldest_open_transaction_seconds', 'Age of the oldest open transaction')
   const ended = counter('transactions_total', 'Transactions ended, by outcome', ['outcome'])
-  const latencyQuantile = gauge(
-    'commit_duration_quantile_seconds',
-    'From EndTxn(commit) to its answer, by quantile',
-    ['quantile'],
-  )
   const fenced = counter('producer_fenced_total', 'Producers fenced')
   const bumped = counter('producer_epoch_bumps_total', 'Epochs bumped by producers')
   const records = counter('records_total', 'Records by what became of their batch', ['stage'])
@@ -51,44 +51,57 @@ export function createMetrics(parts: {
   const active = gauge('fault_active', 'Whether an effect of a fault lasts now', ['fault'])
   const errors = counter('errors_total', 'What the proxy could not do')
   const stalls = counter('event_loop_stalls_total', 'Times that the proxy stood still')
+  const lastCommit = gauge(
+    'last_commit_timestamp_seconds',
+    'When a transaction was last seen committed; 0 before the first',
+  )
+  const hanging = gauge('hanging_transactions', 'Transactions open past their timeout')
+  const zombies = gauge('zombie_producers', 'Transactional ids whose producer has been fenced')
+  const timeouts = counter(
+    'producer_timeouts_total',
+    'Transactions that outlasted their timeout and were not committed',
+  )
+  const unknown = counter('unknown_outcomes_total', 'What clients never learnt the outcome of', [
+    'what',
+  ])
+  const requests = counter('requests_total', 'Requests of clients', ['api', 'broker'])
+  const bytes = counter('request_bytes_total', 'Bytes between clients and brokers', ['direction'])
+  const problems = gauge('posture_problem_clients', 'Clients with a problem of posture', [
+    'problem',
+  ])
   const verdict = gauge('run_verdict', '1 for the verdict of the last run', ['verdict'])
 
-  async function fill(): Promise<void> {
-    const [views, links, nodes, statuses] = await Promise.all([
-      engine.transactions(),
-      engine.connections(),
-      engine.brokers(),
-      engine.status(),
-    ])
+  /** Fills the registry; what it has no form for comes back as text. */
+  async function fill(): Promise<string> {
+    const counters = await engine.counters()
     const totals = live.totals()
     registry.resetMetrics()
     buildInfo.set({ version }, 1)
-    for (const plane of ['client', 'inter-broker', 'controller'] as const) {
-      connections.set({ plane }, links.filter((link) => link.plane === plane).length)
+    for (const [plane, count] of Object.entries(counters.connections)) {
+      connections.set({ plane }, count)
     }
-    hurt.set(links.filter((link) => link.hurt.length > 0).length)
-    brokers.set(nodes.length)
-    const phases = { idle: 0, begun: 0, producing: 0, offsets: 0, ending: 0, ended: 0 }
-    let oldestAgeMs = 0
-    for (const { phase, ageMs } of views) {
-      phases[phase] += 1
-      oldestAgeMs = Math.max(oldestAgeMs, ageMs)
+    hurt.set(counters.hurtConnections)
+    brokers.set(counters.brokers)
+    for (const [state, count] of Object.entries(counters.transactions.phases)) {
+      open.set({ state }, count)
     }
-    for (const [state, count] of Object.entries(phases)) open.set({ state }, count)
-    oldest.set(oldestAgeMs / 1_000)
+    oldest.set(counters.transactions.oldestOpenMs / 1_000)
+    hanging.set(counters.transactions.hanging)
+    zombies.set(counters.transactions.zombies)
+    timeouts.inc(counters.producerTimeouts)
+    lastCommit.set(totals.lastCommitAtMs / 1_000)
+    unknown.inc({ what: 'transaction' }, totals.transactions.unknown)
+    unknown.inc({ what: 'record' }, totals.recordsUnknown)
+    fillTraffic(counters)
     for (const [outcome, count] of Object.entries(totals.transactions)) {
       ended.inc({ outcome }, count)
-    }
-    for (const quantile of quantiles) {
-      const valueMs = totals.commitLatencyMs.getValueAtPercentile(quantile * 100)
-      latencyQuantile.set({ quantile: String(quantile) }, valueMs / 1_000)
     }
     fenced.inc(totals.fences)
     bumped.inc(totals.epochBumps)
     records.inc({ stage: 'accepted' }, totals.recordsAccepted)
     records.inc({ stage: 'unknown' }, totals.recordsUnknown)
     rebalances.inc(totals.rebalances)
-    for (const [index, status] of statuses.entries()) {
+    for (const [index, status] of counters.faults.entries()) {
       const fault = index < faultLabelsMax ? status.name : 'others'
       matched.inc({ fault }, status.matched)
       fired.inc({ fault, kind: status.kind }, status.fired)
@@ -101,12 +114,46 @@ export function createMetrics(parts: {
     for (const one of ['PASS', 'FAIL', 'INCONCLUSIVE']) {
       verdict.set({ verdict: one }, one === rolling ? 1 : 0)
     }
+    return [
+      histogramText(
+        'gauntlet_request_duration_seconds',
+        'From request to answer, of the requests that the proxy decodes',
+        durationBoundsMs,
+        counters.durations
+          .slice(0, apiLabelsMax)
+          .map(({ api, groups, sumMs }) => ({ labels: { api }, groups, sumMs })),
+      ),
+      histogramText(
+        'gauntlet_commit_duration_seconds',
+        'From EndTxn to the answer that it is committed',
+        durationBoundsMs,
+        [{ labels: {}, ...totals.commitDurations }],
+      ),
+      histogramText(
+        'gauntlet_transaction_duration_seconds',
+        'From the first send of a transaction to its end',
+        durationBoundsMs,
+        [{ labels: {}, ...totals.transactionDurations }],
+      ),
+    ].join('')
+  }
+
+  function fillTraffic({ requests: counts, bytes: sums, postureProblems }: Counters): void {
+    const known = new Set<number>()
+    for (const { api, node, count } of counts) {
+      if (known.size < brokerLabelsMax) known.add(node)
+      const broker = node < 0 ? 'unknown' : known.has(node) ? String(node) : 'others'
+      requests.inc({ api, broker }, count)
+    }
+    bytes.inc({ direction: 'from-clients' }, sums.fromClients)
+    bytes.inc({ direction: 'from-brokers' }, sums.fromBrokers)
+    for (const [problem, count] of Object.entries(postureProblems)) problems.set({ problem }, count)
   }
 
   return {
     async scrape() {
-      await fill()
-      return { contentType: registry.contentType, text: await registry.metrics() }
+      const histograms = await fill()
+      return { contentType: registry.contentType, text: `${await registry.metrics()}${histograms}` }
     },
   }
 }

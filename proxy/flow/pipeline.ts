@@ -58,6 +58,7 @@ import {
 } from './route.ts'
 import type { SocketAddress } from './sockets.ts'
 import type { TopicNames } from './topic-names.ts'
+import type { Traffic } from './traffic.ts'
 import { type FrameMode, gather, stream, tee } from './walker.ts'
 import { sourceOf, type Windows } from './windows.ts'
 
@@ -146,6 +147,7 @@ export function createPipeline(options: {
   emit: Emit
   /** Who looks at a sample of what clients send. */
   posture: Posture
+  traffic: Traffic
   journalAllProduce: boolean
   clientLeft: (connection: Connection) => void
   closed: (connection: Connection, cause: string) => void
@@ -790,7 +792,13 @@ export function createPipeline(options: {
       return forgetRecords(c, exchange, observation.request)
     },
 
-    replyMode: (_c, exchange) => exchange.replyMode,
+    replyMode(c, exchange) {
+      const { about } = exchange
+      if (about !== undefined && c.plane === 'client') {
+        options.traffic.took(exchange.apiKey, runtime.nowMs() - about.sentAtMs)
+      }
+      return exchange.replyMode
+    },
 
     replyRepeated(c, exchange, chunk, at, end) {
       const { about } = exchange
@@ -907,6 +915,7 @@ export function createPipeline(options: {
       )
       taken.delete(c.id)
       options.posture.connectionClosed(c.id)
+      options.traffic.closed(c)
       options.closed(c, cause)
       const atMs = runtime.nowMs()
       const lost: Observation[] = []

@@ -1,7 +1,13 @@
 // Who uses Kafka how, seen from what passes without any fault: idempotence, acks, transactions, isolation, groups,
 // libraries. Told a request now and then, it answers with what is new. Pure and bounded; the sentences and the rules
 // of each problem are here, what is remembered of a client in posture-clients.ts.
-import type { ClientName, ClientPosture, PostureProblem, ProxyEvent } from '../events.ts'
+import type {
+  ClientName,
+  ClientPosture,
+  PostureProblem,
+  PostureProblemKind,
+  ProxyEvent,
+} from '../events.ts'
 import {
   addPartitionsToTxnKey,
   apiVersionsKey,
@@ -49,6 +55,10 @@ export interface Posture {
   seeEvent(event: ProxyEvent): readonly PostureEffect[]
   connectionClosed(connection: number): void
   clients(): ClientPosture[]
+  /** Transactions that lasted longer than their timeout and were not committed. */
+  timeouts(): number
+  /** How many clients have each problem. */
+  problemCounts(): Partial<Record<PostureProblemKind, number>>
 }
 
 const nothing: readonly PostureEffect[] = []
@@ -79,6 +89,7 @@ export function createPosture(options: {
   const { topicName } = options
   const clients = createClients()
   const families = createIdFamilies()
+  let timeouts = 0
   const transactionalTopics = new Map<string, true>()
   const groups = new Map<string, GroupUse>()
   /** Applications that have been seen with a transactional id. */
@@ -352,6 +363,7 @@ export function createPosture(options: {
       const { client, timeoutMs } = holder
       client.longestTransactionMs = Math.max(client.longestTransactionMs ?? 0, durationMs)
       if (timeoutMs <= 0 || durationMs <= timeoutMs) return nothing
+      if (event.outcome !== 'committed') timeouts += 1
       const out: PostureEffect[] = []
       problem(out, atMs, client, {
         problem: 'timeout-too-short',
@@ -365,6 +377,16 @@ export function createPosture(options: {
       clients.closed(connection)
     },
     clients: () => clients.views(),
+    timeouts: () => timeouts,
+    problemCounts() {
+      const counts: Partial<Record<PostureProblemKind, number>> = {}
+      for (const client of clients.all()) {
+        for (const kind of new Set([...client.problems.values()].map(({ problem }) => problem))) {
+          counts[kind] = (counts[kind] ?? 0) + 1
+        }
+      }
+      return counts
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 // Follows every transaction and group on the wire. A pure state machine: it is told what passes and answers
 // with events; it knows no clock, no socket, and throws at nothing that comes from the wire.
 // Keyed by transactional id, never by connection: clients share, change and lose connections at will.
-import type { ExchangeIdentity, Plane } from '../events.ts'
+import type { ExchangeIdentity, Plane, TransactionPhase } from '../events.ts'
 import type { BatchFacts } from '../protocol/record-batch.ts'
 import {
   addOffsetsToTxnKey,
@@ -103,7 +103,18 @@ export interface Tracker {
   /** It as if observed in full, for an answer out of the usual or a loss. */
   expand(sent: RepeatedProduce): Observation
   transactions(nowMs?: number): TransactionView[]
+  /** What metrics need of all transactional ids, without a view of each. */
+  summary(nowMs: number): TransactionSummary
   groups(): GroupView[]
+}
+
+export interface TransactionSummary {
+  phases: Record<TransactionPhase, number>
+  oldestOpenMs: number
+  /** Open past their timeout. */
+  hanging: number
+  /** Ids whose producer has been fenced. */
+  zombies: number
 }
 
 const clientApis: ReadonlySet<string> = new Set([
@@ -370,8 +381,24 @@ export function createTracker(options: TrackerOptions): Tracker {
     expand: (sent) => expandRepeated(memory, sent),
     transactions: (nowMs = latestAtMs) =>
       [...memory.producers.values()].map((producer) => viewOf(producer, nowMs)),
+    summary: (nowMs) => summaryOf(memory.producers.values(), nowMs),
     groups: () => groups.views(),
   }
+}
+
+function summaryOf(producers: Iterable<TrackedProducer>, nowMs: number): TransactionSummary {
+  const phases = { idle: 0, begun: 0, producing: 0, offsets: 0, ending: 0, ended: 0 }
+  const summary: TransactionSummary = { phases, oldestOpenMs: 0, hanging: 0, zombies: 0 }
+  for (const producer of producers) {
+    const phase = phaseOf(producer)
+    phases[phase] += 1
+    if (producer.fenced) summary.zombies += 1
+    if (producer.current === undefined || phase === 'idle' || phase === 'ended') continue
+    const ageMs = Math.max(0, nowMs - producer.current.startedAtMs)
+    summary.oldestOpenMs = Math.max(summary.oldestOpenMs, ageMs)
+    if (producer.timeoutMs !== undefined && ageMs > producer.timeoutMs) summary.hanging += 1
+  }
+  return summary
 }
 
 /** Made for every Produce, so field by field: spreading optional ones costs an object each. */

@@ -6,6 +6,7 @@ import { type Connection, openConnection } from '../../../proxy/flow/connection.
 import { createPipeline } from '../../../proxy/flow/pipeline.ts'
 import type { Leg, LegEvents } from '../../../proxy/flow/sockets.ts'
 import { createTopicNames } from '../../../proxy/flow/topic-names.ts'
+import { createTraffic } from '../../../proxy/flow/traffic.ts'
 import { createWindows } from '../../../proxy/flow/windows.ts'
 import { encodeRequest, encodeResponse } from '../../../proxy/protocol/codec.ts'
 import { requestFrame, responseFrame } from '../../../proxy/protocol/frame.ts'
@@ -77,6 +78,7 @@ function play(rule?: { request: string } | { reply: string }, posture?: Posture)
     },
     emit: (event) => void events.push(event),
     posture: posture ?? createPosture({ topicName: topics.nameOf }),
+    traffic: createTraffic(),
     journalAllProduce: true,
     clientLeft: () => undefined,
     closed: () => undefined,

@@ -10,6 +10,7 @@ import { type Connection, openConnection } from '../../../proxy/flow/connection.
 import { createPipeline } from '../../../proxy/flow/pipeline.ts'
 import type { Leg, LegEvents } from '../../../proxy/flow/sockets.ts'
 import { createTopicNames } from '../../../proxy/flow/topic-names.ts'
+import { createTraffic } from '../../../proxy/flow/traffic.ts'
 import { createWindows } from '../../../proxy/flow/windows.ts'
 import * as codec from '../../../proxy/protocol/codec.ts'
 import { errorCodeNamed } from '../../../proxy/protocol/error-codes.ts'
@@ -138,6 +139,7 @@ function play(
     },
     emit: (event) => void events.push(event),
     posture: createPosture({ topicName: topics.nameOf }),
+    traffic: createTraffic(),
     journalAllProduce: true,
     clientLeft: () => undefined,
     closed: () => undefined,
