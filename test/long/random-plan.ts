@@ -69,7 +69,7 @@ export function randomPlan(seed: number, copier: Copier): RandomPlan {
     },
     slice: () => [
       `when: ${when(anySide()).text}`,
-      `inject: { slice: { bytes: ${whole(1, 400)}, gap: 1ms } }`,
+      `inject: { slice: { bytes: ${whole(1, 40)}, gap: 1ms } }`,
       `for: ${windowMs()}`,
     ],
     throttle: () => [
@@ -108,12 +108,18 @@ export function randomPlan(seed: number, copier: Copier): RandomPlan {
   })
   const name = `random-${copier}-${seed}`
   const client = copier === 'kafkajs' ? 'kafkajs' : 'java'
+  // A transaction of one record takes as long as one of fifty, so there must be fewer of them.
+  const { size, load } = one([
+    { size: 1, load: '{ records: 200, rate: 30/s }' },
+    { size: 10, load: '{ records: 600, rate: 150/s }' },
+    { size: 50, load: '{ records: 1200, rate: 300/s }' },
+  ])
   const text = `name: ${name}
 asks: Does a correct copier survive what chance has chosen (seed ${seed})?
 seed: ${seed}
 ${copier === 'java-v1' ? 'advertise: { transaction.version: 1 }\n' : ''}workload:
-  copier: { client: ${client}, instances: 2, transaction-size: ${one([1, 10, 50])} }
-load: { records: 1200, rate: 300/s }
+  copier: { client: ${client}, instances: 2, transaction-size: ${size} }
+load: ${load}
 start-when: { group: stable, members: 2 }
 faults:
 ${faults.join('\n')}
