@@ -1,9 +1,11 @@
 // npm run bench [-- --quick | --no-broker] [-- --save]: how fast and how dear the proxy is, beside no proxy and Toxiproxy.
+// npm run bench -- --audit: the same of reading logs back and judging histories.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { packageRoot, packageVersion } from '../gauntlet/entry.ts'
+import { benchAudit } from './audit.ts'
 import { idleBytesMax } from './bars.ts'
 import { type BrokerFigures, measureBrokerLoad } from './broker-load.ts'
 import { figuresOf, loads, medianFigures, type Round, ratiosTo } from './figures.ts'
@@ -20,6 +22,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
+    audit: { type: 'boolean', default: false },
     'no-broker': { type: 'boolean', default: false },
   },
 })
@@ -98,4 +101,6 @@ async function bench(): Promise<void> {
   }
 }
 
-await bench()
+if (options.audit)
+  await benchAudit({ quick: options.quick, save: options.save, print, say: progress })
+else await bench()

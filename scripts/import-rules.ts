@@ -71,7 +71,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // Runs in a browser: of the proxy it knows shapes, which leave no code behind.
   'dashboard/': ['proxy/events.ts', 'proxy/control/answers.ts'],
   'gauntlet/': ['gauntlet/', 'proxy/', 'validators/'],
-  'bench/': ['bench/', 'gauntlet/', 'proxy/'],
+  'bench/': ['bench/', 'gauntlet/', 'proxy/', 'validators/'],
   'scripts/': ['scripts/', 'gauntlet/', 'proxy/'],
 }
 

@@ -68,6 +68,11 @@ export function historyOf(lines: readonly HistoryLine[]): History {
   )
 }
 
+/** Draws the facts from lines that are made as they are asked for, the same each time. */
+export function historyFrom(lines: History['lines']): History {
+  return drawFacts(lines, () => false)
+}
+
 /** Draws the facts from the file of a run. */
 export function openHistory(file: string): History {
   const opened = openHistoryFile(file)
