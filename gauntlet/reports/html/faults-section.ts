@@ -12,9 +12,9 @@ export function faultsSection({ faults }: RunResult): Markup {
 ${
   faults.length === 0
     ? html`<p>The plan has no fault.</p>`
-    : html`<div class="scroll"><table><tr><th>fault</th><th>kind</th><th class="number">matched</th><th class="number">fired</th><th class="number">applied</th><th class="number">healed</th><th>state</th></tr>
+    : html`<div class="scroll"><table><thead><tr><th>fault</th><th>kind</th><th class="number">matched</th><th class="number">fired</th><th class="number">applied</th><th class="number">healed</th><th>state</th></tr></thead><tbody>
 ${faults.map((fault) => html`<tr><td><b>${fault.name}</b></td><td><code>${fault.kind}</code></td><td class="number">${count(fault.matched)}</td><td class="number">${count(fault.fired)}</td><td class="number">${count(fault.applied)}</td><td class="number">${count(fault.healed)}</td><td>${fault.applied === 0 ? html`<span class="tag unsure">never applied</span>` : fault.state}</td></tr>`)}
-</table></div>${faults.map(firings)}`
+</tbody></table></div>${faults.map(firings)}`
 }</div></section>`
 }
 
@@ -22,9 +22,9 @@ function firings({ name, firings: all, fired }: FaultStatus): Markup | undefined
   if (all.length === 0) return undefined
   const shown = all.slice(0, firingsShownMax)
   const left = Math.max(fired, all.length) - shown.length
-  return html`<details ${all.length <= 3 ? html`open` : undefined}><summary>Firings of ${name}</summary><div class="scroll"><table><tr><th>#</th><th>fired</th><th>lasted</th><th>at</th><th>effect</th><th>the broker’s answer</th></tr>
+  return html`<details ${all.length <= 3 ? html`open` : undefined}><summary>Firings of ${name}</summary><div class="scroll"><table><thead><tr><th>#</th><th>fired</th><th>lasted</th><th>at</th><th>effect</th><th>the broker’s answer</th></tr></thead><tbody>
 ${shown.map((firing) => html`<tr><td>${firing.number}</td><td class="time">${clockMs(firing.firedAtMs)}</td><td class="time">${lasted(firing)}</td><td>${messageOf(firing)}</td><td>${effectOf(firing)}</td><td>${firing.brokerAnswer === undefined ? '' : html`<code>${firing.brokerAnswer}</code>`}</td></tr>`)}
-</table></div>${left > 0 ? html`<p class="quiet">${count(left)} more in result.json.</p>` : undefined}</details>`
+</tbody></table></div>${left > 0 ? html`<p class="quiet">${count(left)} more in result.json.</p>` : undefined}</details>`
 }
 
 function lasted({ firedAtMs, appliedAtMs, healedAtMs }: Firing): string {

@@ -31,7 +31,7 @@ ${causes.length === 0 ? html`<p class="quiet">No fault touched it.</p>` : html`<
 ${
   sequence === undefined
     ? undefined
-    : html`<div class="scroll" tabindex="0" role="region" aria-label="Messages of ${sequence.subject}">${sequenceSvg(sequence)}</div>
+    : html`<section class="scroll" tabindex="0" aria-label="Messages of ${sequence.subject}">${sequenceSvg(sequence)}</section>
 <p class="quiet">${sequence.subject}, message by message${sequence.leftOut.length === 0 ? '' : `; left out: ${sequence.leftOut.join(', ')}`}. A cross is an answer or a request that was lost; a thick arrow carried the record.</p>
 <details><summary>The same in words</summary><ol>${sequence.steps.map((step) => html`<li>${stepWords(step)}</li>`)}</ol></details>`
 }
@@ -44,9 +44,9 @@ function proofTable({ proof }: ResultFinding): Markup | undefined {
   if (proof.length === 0) return undefined
   const shown = proof.slice(0, proofsShownMax)
   const left = proof.length - shown.length
-  return html`<details><summary>Proof</summary><div class="scroll"><table><tr><th>id</th><th>place</th><th>producer</th><th>at</th><th>shows</th></tr>
+  return html`<details><summary>Proof</summary><div class="scroll"><table><thead><tr><th>id</th><th>place</th><th>producer</th><th>at</th><th>shows</th></tr></thead><tbody>
 ${shown.map((one) => html`<tr><td class="mono">${one.id}</td><td class="mono">${one.place}</td><td class="mono">${producerWords(one)}</td><td class="time">${one.atMs === undefined ? '' : clockMs(one.atMs)}</td><td>${one.shows}</td></tr>`)}
-</table></div>${left > 0 ? html`<p class="quiet">${left} more in result.json.</p>` : undefined}</details>`
+</tbody></table></div>${left > 0 ? html`<p class="quiet">${left} more in result.json.</p>` : undefined}</details>`
 }
 
 function producerWords({ producerId, producerEpoch, baseSequence }: Proof): string {

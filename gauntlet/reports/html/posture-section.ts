@@ -15,9 +15,9 @@ export function postureSection({ posture }: RunResult): Markup | undefined {
   const problems = posture.reduce((sum, client) => sum + client.problems.length, 0)
   return html`<section id="posture"><h2>How the clients use Kafka</h2><div class="card">
 <p>${problems === 0 ? `Nothing is wrong with the way in which ${counted(posture.length, 'client')} used Kafka.` : `${counted(problems, 'remark')} on ${counted(posture.length, 'client')}. None of them fails a run.`}</p>
-<div class="scroll"><table><tr><th>client</th><th>library</th><th>writes</th><th>reads</th><th>groups</th><th>remarks</th></tr>
+<div class="scroll"><table><thead><tr><th>client</th><th>library</th><th>writes</th><th>reads</th><th>groups</th><th>remarks</th></tr></thead><tbody>
 ${shown.map(clientRow)}
-</table></div>${left > 0 ? html`<p class="quiet">${left} more in result.json.</p>` : undefined}</div></section>`
+</tbody></table></div>${left > 0 ? html`<p class="quiet">${left} more in result.json.</p>` : undefined}</div></section>`
 }
 
 function clientRow(client: ClientPosture): Markup {

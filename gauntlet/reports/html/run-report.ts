@@ -134,8 +134,8 @@ function guardsSection({ guards, notJudged = [], unknownOutcomes }: RunResult): 
       ? `Nothing kept this run from being judged: ${counted(guards.length, 'check')} held.`
       : `${counted(missing.length, 'check')} of ${guards.length} did not hold, so finding nothing would prove nothing.`
   return html`<section id="guards"><h2>What was made sure of</h2><div class="card"><p>${words}</p>
-${missing.length === 0 ? undefined : html`<table><tr><th>check</th><th>what is missing</th></tr>${missing.map(({ name, missing: what }) => html`<tr><td><code>${name}</code></td><td>${what.map((one) => html`<div>${one}</div>`)}</td></tr>`)}</table>`}
-${notJudged.length === 0 ? undefined : html`<table><tr><th>not judged</th><th></th><th>why</th></tr>${notJudged.map(({ kind, extent, why }) => html`<tr><td>${kind}</td><td>${extent === 'not' ? 'not at all' : 'in part'}</td><td>${why}</td></tr>`)}</table>`}
+${missing.length === 0 ? undefined : html`<table><thead><tr><th>check</th><th>what is missing</th></tr></thead><tbody>${missing.map(({ name, missing: what }) => html`<tr><td><code>${name}</code></td><td>${what.map((one) => html`<div>${one}</div>`)}</td></tr>`)}</tbody></table>`}
+${notJudged.length === 0 ? undefined : html`<table><thead><tr><th>not judged</th><th></th><th>why</th></tr></thead><tbody>${notJudged.map(({ kind, extent, why }) => html`<tr><td>${kind}</td><td>${extent === 'not' ? 'not at all' : 'in part'}</td><td>${why}</td></tr>`)}</tbody></table>`}
 <details><summary>The checks that held</summary><p>${guards.filter(({ holds }) => holds).map(({ name }) => html`<span class="tag good">✓ ${name}</span>`)}</p></details>
 ${unknownOutcomes === undefined ? undefined : html`<details><summary>Sends whose client never learnt what became of them</summary><p>${Object.entries(unknownOutcomes).map(([name, value]) => html`<span class="tag">${name} ${String(value)}</span>`)}</p></details>`}
 </div></section>`

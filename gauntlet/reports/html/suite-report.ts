@@ -50,10 +50,9 @@ function folderSection(
   pages: ReadonlySet<string>,
 ): Markup {
   const here = entries.filter((entry) => entry.folder === folder)
-  return html`<section><h2>${folder === '' ? 'The top of the library' : folder}</h2><div class="card"><div class="scroll"><table>
-<tr><th></th><th>plan</th><th>client</th><th>verdict</th><th>expected</th><th class="number">applied</th><th class="number">time</th></tr>
+  return html`<section><h2>${folder === '' ? 'The top of the library' : folder}</h2><div class="card"><div class="scroll"><table><thead><tr><th></th><th>plan</th><th>client</th><th>verdict</th><th>expected</th><th class="number">applied</th><th class="number">time</th></tr></thead><tbody>
 ${here.map((entry) => row(entry, pages))}
-</table></div></div></section>`
+</tbody></table></div></div></section>`
 }
 
 function row(entry: SuiteEntry, pages: ReadonlySet<string>): Markup {

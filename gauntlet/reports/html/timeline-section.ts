@@ -11,7 +11,7 @@ const rowsMax = 60
 export function timelineSection(picture: RunPicture): Markup {
   return html`<section id="time"><h2>Timeline</h2><div class="card">
 <div class="top">${legend()}<div class="tools" role="group" aria-label="Timeline"><button type="button" data-act="left" aria-label="earlier">←</button><button type="button" data-act="right" aria-label="later">→</button><button type="button" data-act="out" aria-label="zoom out">−</button><button type="button" data-act="in" aria-label="zoom in">+</button><button type="button" data-act="all">all</button><button type="button" data-act="before" aria-label="previous mark">‹ mark</button><button type="button" data-act="next" aria-label="next mark">mark ›</button></div></div>
-<div class="scroll" tabindex="0" role="region" aria-label="Timeline, scrolls sideways">${timelineSvg(picture)}</div>
+<section class="scroll" tabindex="0" aria-label="Timeline, scrolls sideways">${timelineSvg(picture)}</section>
 <p class="quiet">${summedUp(picture).join(' ')}</p>
 ${notableTable(picture)}
 </div></section>`
@@ -49,7 +49,7 @@ function notableTable({ notable, notableLeftOut }: RunPicture): Markup | undefin
   const rows = notable.slice(0, rowsMax)
   const left = notable.length - rows.length + notableLeftOut
   return html`<details><summary>${counted(notable.length + notableLeftOut, 'transaction')} that did not simply commit, or that a finding names</summary>
-<div class="scroll"><table><tr><th>transaction</th><th>from</th><th>lasted</th><th>what became of it</th><th class="number">records</th><th></th></tr>
+<div class="scroll"><table><thead><tr><th>transaction</th><th>from</th><th>lasted</th><th>what became of it</th><th class="number">records</th><th></th></tr></thead><tbody>
 ${rows.map((bar) => html`<tr><td>${bar.transactionalId} ${bar.transaction}</td><td class="time">${clockMs(bar.fromMs)}</td><td class="time">${duration(bar.toMs - bar.fromMs)}</td><td>${lookWords(bar)}</td><td class="number">${count(bar.records)}</td><td>${bar.found ? html`<span class="tag bad">finding</span>` : ''}</td></tr>`)}
-</table></div>${left > 0 ? html`<p class="quiet">${count(left)} more in history.ndjson.</p>` : undefined}</details>`
+</tbody></table></div>${left > 0 ? html`<p class="quiet">${count(left)} more in history.ndjson.</p>` : undefined}</details>`
 }

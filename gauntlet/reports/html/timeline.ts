@@ -15,6 +15,8 @@ const barPx = 16
 const chartPx = 92
 const gapPx = 14
 const ticksMax = 9
+/** A time that would be cut off at the right end is left out. */
+const tickWordsPx = 66
 const tickStepsMs = [
   100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000,
   1_800_000, 3_600_000,
@@ -67,7 +69,7 @@ function axis({ fromMs, toMs, phases }: RunPicture, place: Place, heightPx: numb
   for (let atMs = Math.ceil(fromMs / stepMs) * stepMs; atMs <= toMs; atMs += stepMs) {
     const x = place(atMs)
     ticks.push(
-      html`<g data-x="${x}" transform="translate(${x} 0)" class="tick"><line y1="20" y2="${heightPx}"/><text x="3" y="12">${clockTick(atMs, stepMs)}</text></g>`,
+      html`<g data-x="${x}" transform="translate(${x} 0)" class="tick"><line y1="20" y2="${heightPx}"/>${x > plotPx - tickWordsPx ? undefined : html`<text x="3" y="12">${clockTick(atMs, stepMs)}</text>`}</g>`,
     )
   }
   const told = phases.filter(({ name }) => name === 'warm' || name === 'load-finished')
