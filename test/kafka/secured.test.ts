@@ -1,0 +1,138 @@
+// A real broker that asks for TLS and SASL: whole runs by `cluster.external`, and what the Java client makes of
+// faults in moments of security.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runPlan } from '../../gauntlet/run.ts'
+import type { Result } from '../../gauntlet/run-events.ts'
+import { readPlan } from '../../proxy/plans/read-plan.ts'
+import { type Puppet, startPuppet } from './puppet/puppet.ts'
+import { javaSettings, raiseSecured, type SecuredGround } from './secured-ground.ts'
+
+let ground: SecuredGround
+let puppet: Puppet
+
+beforeAll(async () => {
+  ground = await raiseSecured()
+  puppet = await startPuppet()
+  process.env.SECURED_TEST_PASSWORD = ground.security.user.password
+}, 180_000)
+
+afterAll(async () => {
+  delete process.env.SECURED_TEST_PASSWORD
+  await puppet?.stop()
+  await ground?.close()
+}, 60_000)
+
+async function ran(name: string, rest: string): Promise<{ result: Result; outDir: string }> {
+  const text = `
+name: ${name}
+seed: 3
+cluster:
+  external:
+    bootstrap: ${JSON.stringify(ground.bootstrap)}
+    tls: { ca-file: ${ground.caFile} }
+    sasl: { mechanism: scram-sha-512, username: ${ground.security.user.username}, password-env: SECURED_TEST_PASSWORD }
+topics: { input: { name: ${name}-in, partitions: 1 }, output: { name: ${name}-out, partitions: 1 } }
+load: { records: 200, rate: 100/s }
+${rest}`
+  const read = readPlan(text, `${name}.yaml`)
+  if (!('plan' in read)) throw new Error(JSON.stringify(read.problems))
+  const outDir = join(ground.folder, name)
+  const signal = new AbortController().signal
+  const result = await runPlan(read.plan, { outDir, verbose: true }, () => undefined, signal)
+  return { result, outDir }
+}
+
+describe('a run', () => {
+  it('is PASS through TLS and SCRAM with a fault at a transaction’s step, and keeps no secret', async () => {
+    const { result, outDir } = await ran(
+      'secured-java',
+      `proxy: { tls: generated }
+workload: { copier: { client: java, instances: 1, transaction-size: 20 } }
+faults:
+  - name: lost
+    when: { reply: EndTxn, committed: true, nth: 2 }
+    inject: { disconnect: { at: before-reply, with: reset } }
+`,
+    )
+    expect(result.verdict, JSON.stringify(result.reasons)).toBe('PASS')
+    expect(result.faults[0]).toMatchObject({ fired: 1, applied: 1 })
+    expect(result.records.committed).toBeGreaterThanOrEqual(200)
+    const files = readdirSync(outDir, { recursive: true, encoding: 'utf8' })
+    expect(files).toContain('history.ndjson')
+    for (const file of files) {
+      const kept = readFileSync(join(outDir, file), 'utf8')
+      expect(kept.includes(ground.security.user.password), file).toBe(false)
+      expect(kept.includes('PRIVATE KEY'), file).toBe(false)
+    }
+  }, 180_000)
+
+  it('is PASS with kafkajs, and without TLS on the way to the proxy', async () => {
+    const { result } = await ran(
+      'secured-kafkajs',
+      'workload: { copier: { client: kafkajs, instances: 1, transaction-size: 20 } }',
+    )
+    expect(result.verdict, JSON.stringify(result.reasons)).toBe('PASS')
+    expect(result.transactions.committed).toBeGreaterThan(0)
+  }, 180_000)
+})
+
+describe('the Java client', () => {
+  it.each(['PLAIN', 'SCRAM-SHA-256'] as const)(
+    'meets a refused authentication of %s, and an expired certificate, and nothing when both are over',
+    async (mechanism) => {
+      const proxy = await ground.proxy()
+      const topic = await ground.topic(`moments-${mechanism.toLowerCase()}`)
+      const bootstrap = await proxy.bootstrap()
+      const settings = {
+        'bootstrap.servers': bootstrap,
+        'transactional.id': `moments-${mechanism}`,
+        'max.block.ms': 10_000,
+        ...javaSettings(ground, mechanism),
+      }
+      proxy.arm({
+        name: 'refused',
+        when: { request: 'SaslAuthenticate' },
+        inject: { error: { code: 'SASL_AUTHENTICATION_FAILED', 'seen-by-broker': false } },
+      })
+      await puppet.create('producer', 'early', settings)
+      await expect(puppet.call('init', 'early')).rejects.toMatchObject({
+        thrown: 'SaslAuthenticationException',
+      })
+      await puppet.call('close', 'early')
+      expect(proxy.status('refused')).toMatchObject({ fired: 1, applied: 1 })
+
+      const when = { manual: true } as const
+      const inject = { certificate: { is: 'expired' } }
+      proxy.arm({ name: 'expired', when, inject, for: '5m' })
+      await proxy.engine.fire('expired')
+      await puppet.create('producer', 'late', settings)
+      await expect(puppet.call('init', 'late')).rejects.toMatchObject({
+        thrown: 'SslAuthenticationException',
+      })
+      await puppet.call('close', 'late')
+      expect(proxy.status('expired').applied).toBeGreaterThan(0)
+      await proxy.engine.heal('expired')
+
+      await puppet.create('producer', 'good', settings)
+      await puppet.call('init', 'good')
+      await puppet.call('begin', 'good')
+      await puppet.call('send', 'good', topic, '0', 'through')
+      await puppet.call('commit', 'good')
+      await puppet.call('close', 'good')
+      const reader = { ...settings, 'isolation.level': 'read_committed' }
+      const { 'transactional.id': _id, 'max.block.ms': _block, ...consumer } = reader
+      await puppet.create('consumer', 'reader', {
+        ...consumer,
+        'group.id': `readers-${mechanism}`,
+        'auto.offset.reset': 'earliest',
+      })
+      await puppet.call('subscribe', 'reader', topic)
+      expect(await puppet.call('poll', 'reader', '1', '15000')).toBe('0:0:through')
+      await puppet.call('close', 'reader')
+      expect(proxy.errors()).toEqual([])
+    },
+    120_000,
+  )
+})
