@@ -50,6 +50,8 @@ export function createHooks(options: {
         },
       })
       running.add(child)
+      // Stopped while it was being started: whoever stopped did not see it yet.
+      if (stopped) void child.kill()
       child.stdin.end()
       let timedOut = false
       const timer = setTimeout(() => {

@@ -225,12 +225,15 @@ export function createPipeline(options: {
     })
   }
 
+  const isRawHandshake = (exchange: Exchange<About>): boolean =>
+    exchange.apiKey === saslHandshakeKey && exchange.version === 0
+
   /** Behind version 0 of SaslHandshake tokens come without Kafka's framing, and no frame after them could be told. */
-  function refuseRawTokens(c: Connection): RequestVerdict {
+  function refuseRawTokens(c: Connection): ReplyVerdict {
     const message =
       'a client speaks SASL without Kafka’s framing (SaslHandshake version 0), which cannot be followed; its connection was closed'
     emit({ type: 'error', code: 'raw-sasl', message, connection: c.id })
-    return { do: 'cut', forward: false, with: 'fin' }
+    return { do: 'cut', part: 'none', with: 'fin' }
   }
 
   /** Reads up to acks in a Produce request: 1 done, 0 cannot be read by hand, negative: so many bytes are needed. */
@@ -689,11 +692,12 @@ export function createPipeline(options: {
         version,
         correlationId,
         silent,
-        replyMode: carries
-          ? gather
-          : mode === stream
-            ? stream
-            : (replyModes.get(c.plane)?.[apiKey] ?? stream),
+        replyMode:
+          carries || (apiKey === saslHandshakeKey && version === 0)
+            ? gather
+            : mode === stream
+              ? stream
+              : (replyModes.get(c.plane)?.[apiKey] ?? stream),
       }
       if (mode !== stream) {
         exchange.about = {
@@ -722,7 +726,7 @@ export function createPipeline(options: {
     request(c, exchange, frame) {
       const { about } = exchange
       if (about === undefined) return pass
-      if (exchange.apiKey === saslHandshakeKey && exchange.version === 0) return refuseRawTokens(c)
+      if (isRawHandshake(exchange)) return pass
       if (isRepeated(exchange, frame, 0, frame.length)) return passFree
       if (!decodeInto(c, exchange, about, frame)) return pass
       const { observation, request } = about
@@ -820,6 +824,10 @@ export function createPipeline(options: {
       const answer = frame.subarray(4)
       const offset = responseBodyOffset(exchange.apiKey, exchange.version, answer)
       about?.effect?.answered(answer)
+      if (isRawHandshake(exchange)) {
+        // A broker that has refused it waits for no tokens.
+        return answer.readInt16BE(offset) === 0 ? refuseRawTokens(c) : pass
+      }
       const routed =
         c.plane === 'client' && carriesAddresses(exchange.apiKey, exchange.version, answer, offset)
       if (!routed && about?.observation === undefined) {

@@ -62,7 +62,7 @@ it('kills one that takes too long, and all that it has started', async () => {
 
 it('ends what still runs when it is stopped, and starts nothing after that', async () => {
   const file = join(folder, 'own')
-  const result = hooks.run(order(`echo $$ > ${file}; exec sleep 600`, 100_000))
+  const result = hooks.run(order(`echo $$ > ${file}; exec sleep 600`))
   const own = await untilRunning(file)
   await hooks.stop()
   expect(await result).toMatchObject({ signal: 'SIGKILL', timedOut: false })
