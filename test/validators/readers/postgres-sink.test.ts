@@ -8,7 +8,7 @@ import {
   readPostgresSink,
 } from '../../../validators/readers/postgres-sink.ts'
 import { judge } from '../../../validators/verdict.ts'
-import { type Database, startDatabase } from '../../kafka/pipelines/database.ts'
+import { type Database, startDatabase } from '../../long/pipelines/database.ts'
 import { drained, end, groupOffset, input, run } from '../builders.ts'
 
 const environment = 'GAUNTLET_TEST_SINK'

@@ -49,7 +49,7 @@ seed: 3
 cluster: { external: { bootstrap: ${JSON.stringify(cluster.bootstrap)} } }
 workload:
   command:
-    run: node ${join(packageRoot(), 'test', 'kafka', 'pipelines', program)}
+    run: node ${join(packageRoot(), 'test', 'long', 'pipelines', program)}
     instances: 1
     env: ${JSON.stringify(env)}
 ${rest}`
