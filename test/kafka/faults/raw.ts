@@ -186,13 +186,14 @@ export async function addOffsets(
   }
 }
 
-/** Protocol V1: stages a group's offset as one who is no member. `client`: the group's coordinator. */
+/** Stages a group's offset as one who is no member. `client`: the group's coordinator. Version 5 is protocol V2. */
 export async function commitOffset(
   client: BrokerClient,
   as: Identity,
   groupId: string,
   { topic, partition }: Place,
   offset: number,
+  version: 3 | 5 = 3,
 ): Promise<string> {
   const answer = await client.request(
     'TxnOffsetCommit',
@@ -210,7 +211,7 @@ export async function commitOffset(
         },
       ],
     },
-    3,
+    version,
   )
   return errorNameOf(first(first(answer.topics).partitions).errorCode as number)
 }

@@ -6,12 +6,15 @@ import type { BrokerClient } from '../../../proxy/flow/broker-client.ts'
 import type { Message } from '../../../proxy/protocol/codec.ts'
 import { type Grounds, outcome, outlasts, raiseGrounds, type TestProxy } from './grounds.ts'
 import {
+  addOffsets,
   addPartition,
+  commitOffset,
   endTransaction,
   findCoordinator,
   initProducer,
   type Place,
   produce,
+  produceByName,
 } from './raw.ts'
 
 let grounds: Grounds
@@ -265,6 +268,73 @@ describe('about what', () => {
     })
     expect(proxy.errors()).toEqual([])
   })
+
+  it.each(['V1', 'V2'] as const)(
+    'enters: a phase, by the one message that leads there, in protocol %s',
+    async (protocol) => {
+      const [id, group] = [`enters-${topic}`, `group-${topic}`]
+      const isV1 = protocol === 'V1'
+      const own = { 'transactional-id': id }
+      const triggers: Record<string, FaultSpec['when']> = {
+        idle: { reply: 'InitProducerId', ...own, enters: 'idle' },
+        begun: {
+          request: isV1 ? 'AddPartitionsToTxn' : 'Produce',
+          ...own,
+          enters: 'begun',
+          transaction: 1,
+        },
+        // The first send of V2 enters two phases: the rule above has taken the one of the first transaction.
+        producing: { request: 'Produce', ...own, enters: 'producing', transaction: 2 },
+        offsets: { request: 'TxnOffsetCommit', ...own, group, enters: 'offsets' },
+        ending: { request: 'EndTxn', ...own, enters: 'ending' },
+        ended: { reply: 'EndTxn', ...own, enters: 'ended' },
+        'of-another-group': { request: 'TxnOffsetCommit', group: 'another-*' },
+        'a-third': { request: 'EndTxn', ...own, transaction: 3 },
+      }
+      for (const [name, when] of Object.entries(triggers)) {
+        proxy.arm({ name, when, inject: { delay: { by: '1ms' } }, times: 'unlimited' })
+      }
+      const { node } = await findCoordinator(await proxy.through(1), 'transaction', id)
+      const [coordinator, leader] = [await proxy.through(node), await proxy.through(1)]
+      const groupNode = (await findCoordinator(leader, 'group', group)).node
+      const seat = await proxy.through(groupNode)
+      let as = await initProducer(coordinator, id)
+      let sequence = 0
+      for (const number of [1, 2]) {
+        if (isV1) expect((await addPartition(coordinator, as, place)).error).toBe('NONE')
+        for (const value of ['a', 'b']) {
+          const version = isV1 ? 11 : produceByName
+          const sent = await produce(leader, place, [value], { as, sequence, version })
+          expect(sent.error).toBe('NONE')
+          sequence += 1
+        }
+        if (isV1) expect(await addOffsets(coordinator, as, group)).toBe('NONE')
+        for (const offset of [1, 2]) {
+          const staged = await commitOffset(seat, as, group, place, offset, isV1 ? 3 : 5)
+          expect(staged).toBe('NONE')
+        }
+        const ends = () => endTransaction(coordinator, as, number === 1, isV1 ? 4 : 5)
+        const first = await ends()
+        // The same EndTxn again begins nothing and ends nothing.
+        const again = await ends()
+        expect([first.error, again.error]).toEqual(['NONE', 'NONE'])
+        as = first.next
+        if (!isV1) sequence = 0
+      }
+      expect(Object.keys(triggers).map((name) => [name, counts(name)])).toEqual([
+        // A new id is idle from the start: its first InitProducerId changes nothing.
+        ['idle', [0, 0, 0]],
+        ['begun', [1, 1, 1]],
+        ['producing', [1, 1, 1]],
+        ['offsets', [2, 2, 2]],
+        ['ending', [2, 2, 2]],
+        ['ended', [2, 2, 2]],
+        ['of-another-group', [0, 0, 0]],
+        ['a-third', [0, 0, 0]],
+      ])
+      expect(proxy.errors()).toEqual([])
+    },
+  )
 
   it('a reply by the error in it', async () => {
     const heartbeat = {
