@@ -1,11 +1,9 @@
 // How this program talks to a running proxy: one request and its answer, errors told as our own, events followed as a
 // stream until somebody has seen enough.
 import { createParser } from 'eventsource-parser'
+import { lastEventHeader } from '../proxy/control/event-feed.ts'
 import { OperatorError } from '../proxy/errors.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
-
-/** The id of the last event before an answer. */
-export const lastEventHeader = 'gauntlet-last-event-id'
 
 export interface RestProxy {
   /** Without a slash at its end. */

@@ -29,7 +29,7 @@ export function randomStream(seed: number, stream: string): () => number {
   return () => (generator.next() >>> 0) / 0x1_0000_0000
 }
 
-/** The real clock and real timers. Timers do not keep the process alive by themselves. */
+/** The real clock and real timers. A timer that has not been cancelled keeps the process alive. */
 export function systemRuntime(seed: number): Runtime {
   return {
     nowMs: () => performance.timeOrigin + performance.now(),

@@ -2,6 +2,9 @@
 // away can go on where it was, or is told how much it has missed.
 import type { ProxyEvent } from '../events.ts'
 
+/** Every answer of REST says the id of the last event before it under this name. */
+export const lastEventHeader = 'gauntlet-last-event-id'
+
 /** Events kept for readers that come back. */
 export const eventsKeptMax = 20_000
 

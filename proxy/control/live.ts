@@ -1,7 +1,7 @@
 // What can be said of a running proxy at any moment, kept up from its events: outcomes, latencies, fences, faults.
 // Bounded, whatever passes; read by the metrics, the page and the rolling verdict.
 import { build, type Histogram } from 'hdr-histogram-js'
-import type { FaultStatus, ProxyEvent, TransactionOutcome } from '../events.ts'
+import type { ProxyEvent, TransactionOutcome } from '../events.ts'
 import { durationBoundsMs } from '../flow/traffic.ts'
 import { createDurations, type HistogramSeries } from './histogram.ts'
 import type { RunView } from './runs.ts'
@@ -173,13 +173,4 @@ export function createLive(): Live {
       return { verdict: 'INCONCLUSIVE', reasons }
     },
   }
-}
-
-/** States of faults for a glance: how many are armed, at work, spent. */
-export function faultStates(
-  statuses: readonly FaultStatus[],
-): Record<FaultStatus['state'], number> {
-  const states = { armed: 0, active: 0, spent: 0 }
-  for (const { state } of statuses) states[state] += 1
-  return states
 }

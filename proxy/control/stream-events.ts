@@ -3,10 +3,8 @@
 // batch when it has taken the last, and is told how many it has missed.
 import type { FastifyReply } from 'fastify'
 import type { Runtime } from '../runtime.ts'
-import type { EventFeed, FedEvent } from './event-feed.ts'
+import { type EventFeed, type FedEvent, lastEventHeader } from './event-feed.ts'
 import { RestError } from './problem.ts'
-
-export const lastEventHeader = 'gauntlet-last-event-id'
 
 /** Readers at once. */
 export const streamsMax = 50

@@ -13,7 +13,7 @@ import {
   listen,
   type SocketAddress,
 } from './sockets.ts'
-import { type ConnectionFacts, sourceOf, type Windows } from './windows.ts'
+import type { ConnectionFacts, Windows } from './windows.ts'
 
 /** Connections that may be open at once; later ones are turned away. */
 export const connectionsMax = 20_000
@@ -301,9 +301,4 @@ export function createLinks(options: {
       await closePorts(listeners)
     },
   }
-}
-
-/** Node id of the broker behind a client id, on planes where brokers are the clients. */
-export function sourceOn(plane: Plane, clientId: string | null | undefined): number | undefined {
-  return plane === 'client' ? undefined : sourceOf(clientId)
 }

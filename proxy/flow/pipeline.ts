@@ -40,6 +40,7 @@ import {
 } from './connection.ts'
 import { createGate } from './gate.ts'
 import type { ClientDoor } from './links.ts'
+import { replyObservation, requestObservation } from './observations.ts'
 import {
   answerShape,
   hasShape,
@@ -60,7 +61,7 @@ import type { SocketAddress } from './sockets.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { Traffic } from './traffic.ts'
 import { type FrameMode, gather, stream, tee } from './walker.ts'
-import { sourceOf, type Windows } from './windows.ts'
+import type { Windows } from './windows.ts'
 
 const produceKey = 0
 const headerBytesMin = 14
@@ -92,6 +93,27 @@ export interface About {
   waiting: Observation | undefined
   /** Shown to the posture. */
   isSampled: boolean
+}
+
+/** Every field at once: objects of one shape are quicker to work with. */
+function newAbout(mode: FrameMode, sentAtMs: number): About {
+  return {
+    mode,
+    request: undefined,
+    clientId: null,
+    sentAtMs,
+    observation: undefined,
+    view: undefined,
+    shape: undefined,
+    repeated: undefined,
+    replyPlan: undefined,
+    effect: undefined,
+    late: false,
+    answered: false,
+    toldReply: undefined,
+    waiting: undefined,
+    isSampled: false,
+  }
 }
 
 export interface TakenRequest {
@@ -268,32 +290,6 @@ export function createPipeline(options: {
     return 1
   }
 
-  function observe(
-    c: Connection,
-    exchange: Exchange<About>,
-    about: About,
-    request: Message,
-  ): Observation {
-    const source = c.plane === 'client' ? undefined : sourceOf(about.clientId)
-    // One per message: built by assignment, because spreads cost more than the decoding.
-    const observation: Observation = {
-      atMs: about.sentAtMs,
-      side: 'request',
-      plane: c.plane,
-      node: c.node,
-      connection: c.id,
-      apiKey: exchange.apiKey,
-      api: apiOf(exchange.apiKey)?.name ?? String(exchange.apiKey),
-      version: exchange.version,
-      correlationId: exchange.correlationId,
-      clientId: about.clientId,
-      request,
-    }
-    if (c.instance !== undefined) observation.instance = c.instance
-    if (source !== undefined) observation.source = source
-    return observation
-  }
-
   /**
    * Lets go of a Produce's records, by far the largest thing that a request in flight would keep in memory: the tracker
    * has read their batches, and nobody has asked for the answer. True when nothing of the frame is held then.
@@ -305,26 +301,6 @@ export function createPipeline(options: {
       for (const partition of topic.partitionData as Message[]) partition.records = null
     }
     return true
-  }
-
-  function answerTo(observation: Observation, atMs: number, reply: Message): Observation {
-    const answered: Observation = {
-      atMs,
-      side: 'reply',
-      plane: observation.plane,
-      node: observation.node,
-      connection: observation.connection,
-      apiKey: observation.apiKey,
-      api: observation.api,
-      version: observation.version,
-      correlationId: observation.correlationId,
-      clientId: observation.clientId,
-      request: observation.request,
-      reply,
-    }
-    if (observation.instance !== undefined) answered.instance = observation.instance
-    if (observation.source !== undefined) answered.source = observation.source
-    return answered
   }
 
   function viewOf(observation: Observation, errors: () => readonly string[]): MessageView {
@@ -461,7 +437,10 @@ export function createPipeline(options: {
       const body = answer.subarray(responseBodyOffset(apiKey, version, answer))
       const reply = decodeResponse(apiKey, version, body)
       emitAll(
-        tracker.observeReply({ ...answerTo(observation, runtime.nowMs(), reply), late: true }),
+        tracker.observeReply({
+          ...replyObservation(observation, runtime.nowMs(), reply),
+          late: true,
+        }),
       )
     }
 
@@ -512,7 +491,7 @@ export function createPipeline(options: {
         exchange.version,
         body.subarray(header.bodyOffset),
       )
-      about.observation = observe(c, exchange, about, about.request)
+      about.observation = requestObservation(c, exchange, about, about.request)
       if (about.isSampled) emitAll(options.posture.see(about.observation))
       return true
     } catch (cause) {
@@ -575,7 +554,7 @@ export function createPipeline(options: {
       : pass
     const { observation, request } = about
     if (observation === undefined || request === undefined) return goOn
-    const answered = answerTo(observation, runtime.nowMs(), reply)
+    const answered = replyObservation(observation, runtime.nowMs(), reply)
     about.answered = true
     taken.get(c.id)?.delete(about)
     const isAsked = repliesAsked.get(c.plane)?.[exchange.apiKey] === 1
@@ -700,23 +679,10 @@ export function createPipeline(options: {
               : (replyModes.get(c.plane)?.[apiKey] ?? stream),
       }
       if (mode !== stream) {
-        exchange.about = {
-          mode,
-          request: undefined,
-          clientId: null,
-          sentAtMs: runtime.nowMs(),
-          observation: undefined,
-          view: undefined,
-          shape,
-          repeated: undefined,
-          replyPlan: undefined,
-          effect: undefined,
-          late: false,
-          answered: false,
-          toldReply: undefined,
-          waiting: undefined,
-          isSampled,
-        }
+        const about = newAbout(mode, runtime.nowMs())
+        about.shape = shape
+        about.isSampled = isSampled
+        exchange.about = about
       }
       return exchange
     },
@@ -847,23 +813,7 @@ export function createPipeline(options: {
       if (about?.shape !== undefined && about.shape.answer === undefined && !routed) {
         about.shape.answer = answerShape(frame, exchange.version, reply)
       }
-      const aboutOrNone: About = about ?? {
-        mode: stream,
-        request: undefined,
-        clientId: null,
-        sentAtMs: 0,
-        observation: undefined,
-        view: undefined,
-        shape: undefined,
-        repeated: undefined,
-        replyPlan: undefined,
-        effect: undefined,
-        late: false,
-        answered: false,
-        toldReply: undefined,
-        waiting: undefined,
-        isSampled: false,
-      }
+      const aboutOrNone = about ?? newAbout(stream, 0)
       if (!routed) return decideReply(c, exchange, aboutOrNone, reply, false)
       if (exchange.apiKey === apiVersionsKey) {
         const { changed, features } = rewriteApiVersions(reply, options.advertise)

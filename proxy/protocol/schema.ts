@@ -90,6 +90,3 @@ export function includesVersion(text: string | undefined, version: number): bool
 const file = createRequire(import.meta.url)('./generated/messages.json') as MessagesFile
 
 export const messageSchemas: readonly MessageSchema[] = file.messages
-
-/** Where the schemas come from. */
-export const schemaSources: MessagesFile['sources'] = file.sources

@@ -2,16 +2,14 @@
 // NOT_COORDINATOR and FindCoordinator names another, which knows nothing of it, until the heal; `process`: the
 // leadership of the partition that keeps the id really moves, and moves back at the heal.
 import Type from 'typebox'
+import {
+  coordinatorFields,
+  coordinatorTarget,
+  coordinatorTargetProblems,
+} from '../coordinator-target.ts'
 import { defineKind } from '../fault.ts'
 
-const params = Type.Object(
-  {
-    how: Type.Enum(['wire', 'process']),
-    'transactional-id': Type.Optional(Type.String({ minLength: 1 })),
-    group: Type.Optional(Type.String({ minLength: 1 })),
-  },
-  { additionalProperties: false },
-)
+const params = Type.Object(coordinatorFields, { additionalProperties: false })
 
 export const coordinatorMove = defineKind({
   name: 'coordinator-move',
@@ -19,19 +17,6 @@ export const coordinatorMove = defineKind({
     'Another broker becomes the coordinator, on the wire or really; default: for what the triggering message names.',
   params,
   windowed: () => true,
-  effect: (given) => ({
-    on: 'coordinator-seat',
-    how: given.how,
-    ...(given['transactional-id'] === undefined
-      ? {}
-      : { transactionalId: given['transactional-id'] }),
-    ...(given.group === undefined ? {} : { group: given.group }),
-  }),
-  problems(given, spec) {
-    const named = given['transactional-id'] !== undefined || given.group !== undefined
-    const byMessage = spec.when.request !== undefined || spec.when.reply !== undefined
-    return named || byMessage
-      ? []
-      : [{ path: [], message: 'needs `transactional-id:` or `group:` when no message triggers it' }]
-  },
+  effect: (given) => ({ on: 'coordinator-seat', ...coordinatorTarget(given) }),
+  problems: coordinatorTargetProblems,
 })
