@@ -117,7 +117,13 @@ export async function connectProxy(
   }, touchEveryMs)
   const transactionPath = (id: string): string => `/v1/transactions/${encodeURIComponent(id)}`
   const faultPath = (name: string): string => `/v1/faults/${encodeURIComponent(name)}`
+  /** Every fault of this run, and those of them that have not been disarmed. */
   const own = new Set<string>()
+  const armed = new Set<string>()
+  async function disarm(name: string): Promise<void> {
+    await ask('DELETE', faultPath(name))
+    armed.delete(name)
+  }
   let isEnded = false
   async function end(): Promise<void> {
     if (isEnded) return
@@ -140,15 +146,19 @@ export async function connectProxy(
     async arm(spec) {
       await ask('POST', `/v1/faults?expires=${faultsExpire}`, spec)
       own.add(spec.name)
+      armed.add(spec.name)
     },
-    disarm: (name) => ask('DELETE', faultPath(name)),
+    disarm,
     fire: (name) => ask('POST', `${faultPath(name)}/fire`),
     async release(name) {
       await ask('POST', `${faultPath(name)}/release`)
       return 0
     },
     heal: (name) => ask('POST', `${faultPath(name)}/heal`),
-    healAll: () => ask('POST', '/v1/heal'),
+    /** Its own only: others may have armed faults before the run. */
+    async healAll() {
+      for (const name of [...armed]) await disarm(name)
+    },
     async status() {
       const { faults } = await ask<{ faults: FaultStatus[] }>('GET', '/v1/faults?all=true')
       // A name that was armed before has two entries; ours is the later one.

@@ -25,6 +25,7 @@ export interface ArmedFaults {
   /** Of every fault that ever was, the disarmed ones included, what became of it. */
   history(): Promise<FaultStatus[]>
   named(name: string): Promise<ArmedFault>
+  names(): string[]
   /** Arms a new one; an armed one of that name is a conflict. */
   arm(body: unknown, expiresMs: number, plan?: string): Promise<ArmedFault>
   /** The same body again changes nothing but its expiry; another body takes the place of the old one. */
@@ -69,7 +70,8 @@ export function createArmedFaults(parts: {
   runtime: Runtime
   /** Faults that the proxy was started with: they do not expire. */
   given: readonly FaultSpec[]
-  expired: (name: string) => void
+  /** Something failed that nobody waits for. */
+  failed: (cause: unknown) => void
 }): ArmedFaults {
   const { engine, runtime } = parts
   const known = new Map<
@@ -118,6 +120,12 @@ export function createArmedFaults(parts: {
     await engine.disarm(name)
   }
 
+  /** Disarms by itself when its time is over. */
+  function expiry(name: string, expiresMs: number): { expiresAtMs: number; cancel: () => void } {
+    const cancel = runtime.after(expiresMs, () => void disarm(name).catch(parts.failed))
+    return { expiresAtMs: runtime.nowMs() + expiresMs, cancel }
+  }
+
   async function arm(spec: FaultSpec, expiresMs: number, plan?: string): Promise<void> {
     if (known.has(spec.name)) {
       throw new RestError(
@@ -127,20 +135,15 @@ export function createArmedFaults(parts: {
       )
     }
     await engine.arm(spec, 'rest')
-    const cancel = runtime.after(expiresMs, () => {
-      disarm(spec.name).then(
-        () => parts.expired(spec.name),
-        () => parts.expired(spec.name),
-      )
-    })
-    const expiresAtMs = runtime.nowMs() + expiresMs
-    known.set(spec.name, { spec, expiresAtMs, cancel, ...(plan === undefined ? {} : { plan }) })
+    const { name } = spec
+    known.set(name, { spec, ...expiry(name, expiresMs), ...(plan === undefined ? {} : { plan }) })
   }
 
   return {
     list,
     history: () => engine.status(),
     named,
+    names: () => [...known.keys()],
     async arm(body, expiresMs, plan) {
       const spec = faultOfBody(body)
       await arm(spec, expiresMs, plan)
@@ -153,8 +156,7 @@ export function createArmedFaults(parts: {
       if (before !== undefined) {
         if (JSON.stringify(before.spec) === JSON.stringify(spec)) {
           before.cancel?.()
-          const cancel = runtime.after(expiresMs, () => void disarm(name))
-          known.set(name, { ...before, cancel, expiresAtMs: runtime.nowMs() + expiresMs })
+          known.set(name, { ...before, ...expiry(name, expiresMs) })
           return { fault: await named(name), created: false }
         }
         await disarm(name)

@@ -23,6 +23,8 @@ export interface ArmedPlans {
   list(): Promise<ArmedPlan[]>
   named(name: string): Promise<ArmedPlan>
   stop(name: string): Promise<void>
+  /** Nothing more happens by the clock. */
+  close(): void
 }
 
 /** YAML arrives as text, JSON as a value; the reader of plans takes both as text. */
@@ -34,13 +36,14 @@ function textOf(body: unknown): string {
 
 export function createArmedPlans(parts: { faults: ArmedFaults; runtime: Runtime }): ArmedPlans {
   const { faults, runtime } = parts
-  const plans = new Map<string, { startedAtMs: number; expiresAtMs: number }>()
+  const plans = new Map<string, { startedAtMs: number; expiresAtMs: number; forget: () => void }>()
 
   async function list(): Promise<ArmedPlan[]> {
     const armed = await faults.list()
-    return [...plans].map(([name, times]) => ({
+    return [...plans].map(([name, { startedAtMs, expiresAtMs }]) => ({
       name,
-      ...times,
+      startedAtMs,
+      expiresAtMs,
       faults: armed.filter(({ plan }) => plan === name),
     }))
   }
@@ -74,8 +77,8 @@ export function createArmedPlans(parts: { faults: ArmedFaults; runtime: Runtime 
       }
       await faults.armAll(read.plan.faults, expiresMs, name)
       const startedAtMs = runtime.nowMs()
-      plans.set(name, { startedAtMs, expiresAtMs: startedAtMs + expiresMs })
-      runtime.after(expiresMs, () => void plans.delete(name))
+      const forget = runtime.after(expiresMs, () => void plans.delete(name))
+      plans.set(name, { startedAtMs, expiresAtMs: startedAtMs + expiresMs, forget })
       return named(name)
     },
     list,
@@ -83,7 +86,11 @@ export function createArmedPlans(parts: { faults: ArmedFaults; runtime: Runtime 
     async stop(name) {
       const plan = await named(name)
       for (const fault of plan.faults) await faults.disarm(fault.name)
+      plans.get(name)?.forget()
       plans.delete(name)
+    },
+    close() {
+      for (const { forget } of plans.values()) forget()
     },
   }
 }

@@ -65,14 +65,11 @@ export async function buildControl(
   const startedAtMs = runtime.nowMs()
   const feed = createEventFeed()
   const live = createLive()
-  const faults = createArmedFaults({
-    engine,
-    runtime,
-    given: options.faults,
-    expired: () => undefined,
-  })
+  const failed = (cause: unknown): void =>
+    options.onProblem(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause))
+  const faults = createArmedFaults({ engine, runtime, given: options.faults, failed })
   const plans = createArmedPlans({ faults, runtime })
-  const runs = createRuns({ engine, runtime, healAll: faults.healAll })
+  const runs = createRuns({ engine, runtime, faults, failed })
   const metrics = createMetrics({ engine, live, runs, version })
   const readiness = createReadiness(engine, runtime)
   const mayCall = createAccess({ token: options.token, hosts: options.hosts ?? [] })
@@ -94,9 +91,7 @@ export async function buildControl(
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   app.setErrorHandler((error, _request, reply) => {
     const problem = problemFor(error)
-    if (problem.status === 500) {
-      options.onProblem(error instanceof Error ? (error.stack ?? error.message) : String(error))
-    }
+    if (problem.status === 500) failed(error)
     void reply.code(problem.status).type(problemMediaType).send(problem)
   })
   app.setNotFoundHandler((request) => {
@@ -162,6 +157,7 @@ export async function buildControl(
   })
   app.addHook('onClose', async () => {
     faults.stop()
+    plans.close()
     runs.stop()
   })
   await app.ready()

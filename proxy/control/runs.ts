@@ -4,6 +4,7 @@ import type { SocketAddress } from '../flow/sockets.ts'
 import type { DoorView } from '../flow/views.ts'
 import type { Runtime } from '../runtime.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
+import type { ArmedFaults } from './armed-faults.ts'
 import { RestError } from './problem.ts'
 
 /** A conductor that has not shown up for this long is taken for dead. */
@@ -46,12 +47,15 @@ export interface Runs {
 export function createRuns(parts: {
   engine: RemoteEngine
   runtime: Runtime
-  /** Heals and disarms what the run has armed. */
-  healAll(): Promise<void>
+  faults: Pick<ArmedFaults, 'names' | 'disarm'>
+  /** Something failed that nobody waits for. */
+  failed: (cause: unknown) => void
 }): Runs {
-  const { engine, runtime } = parts
+  const { engine, runtime, faults } = parts
   const runs = new Map<string, RunView>()
   let cancelSilence: () => void = () => undefined
+  /** Armed before the run that is going on. */
+  let foreign: ReadonlySet<string> = new Set()
 
   function named(name: string): RunView {
     const found = runs.get(name)
@@ -59,19 +63,25 @@ export function createRuns(parts: {
     throw new RestError('not-found', `no run is called "${name}"`, 'GET /v1/runs lists them.')
   }
 
-  async function close(run: RunView, state: 'ended' | 'lost'): Promise<void> {
-    cancelSilence()
-    run.state = state
-    run.endedAtMs = runtime.nowMs()
-    await parts.healAll()
+  /** The proxy as it is between runs. */
+  async function leave(links: readonly DoorView[]): Promise<void> {
     await engine.journal(false)
     await engine.nameTopics({})
     // Clocks of faults that come later run from their arming.
     await engine.markCold()
     await engine.markWarm()
-    for (const { instance } of run.links) {
+    for (const { instance } of links) {
       if (instance !== undefined) await engine.closeDoor(instance)
     }
+  }
+
+  async function close(run: RunView, state: 'ended' | 'lost'): Promise<void> {
+    cancelSilence()
+    run.state = state
+    run.endedAtMs = runtime.nowMs()
+    // What was armed before the run is somebody else's, and stays.
+    for (const fault of faults.names()) if (!foreign.has(fault)) await faults.disarm(fault)
+    await leave(run.links)
     run.links = []
     for (const old of [...runs.keys()].slice(0, Math.max(0, runs.size - runsKeptMax))) {
       runs.delete(old)
@@ -80,7 +90,9 @@ export function createRuns(parts: {
 
   function watch(run: RunView): void {
     cancelSilence()
-    cancelSilence = runtime.after(runSilenceMaxMs, () => void close(run, 'lost'))
+    cancelSilence = runtime.after(runSilenceMaxMs, () => {
+      close(run, 'lost').catch(parts.failed)
+    })
   }
 
   return {
@@ -95,17 +107,26 @@ export function createRuns(parts: {
           `Wait for its end, or DELETE /v1/runs/${running.name}.`,
         )
       }
-      await engine.journal(true)
-      await engine.nameTopics(topicAliases)
-      await engine.markCold()
-      const links: DoorView[] = []
-      for (const instance of instances) {
-        const bootstrap: SocketAddress = await engine.openDoor(instance, 0)
-        links.push({ instance, bootstrap, ports: [] })
-      }
-      const run: RunView = { name, state: 'running', startedAtMs: runtime.nowMs(), links }
+      // Known from here on, so that a second one is refused while this one still begins.
+      const run: RunView = { name, state: 'running', startedAtMs: runtime.nowMs(), links: [] }
+      const before = runs.get(name)
       runs.delete(name)
       runs.set(name, run)
+      foreign = new Set(faults.names())
+      try {
+        await engine.journal(true)
+        await engine.nameTopics(topicAliases)
+        await engine.markCold()
+        for (const instance of instances) {
+          const bootstrap: SocketAddress = await engine.openDoor(instance, 0)
+          run.links.push({ instance, bootstrap, ports: [] })
+        }
+      } catch (cause) {
+        runs.delete(name)
+        if (before !== undefined) runs.set(name, before)
+        await leave(run.links)
+        throw cause
+      }
       watch(run)
       return run
     },

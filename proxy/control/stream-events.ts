@@ -46,21 +46,18 @@ export async function streamEvents(
   reply.sse.sendHeaders()
   const lastSeen = Number(reply.sse.lastEventId ?? query.after ?? feed.lastId())
   const startId = Number.isSafeInteger(lastSeen) ? lastSeen : 0
+  // Before anything is waited for: a reader may leave at once.
+  reply.sse.onClose(() => {
+    streams -= 1
+  })
   if (query.batched === true) {
-    reply.sse.onClose(() => {
-      streams -= 1
-    })
     await streamBatches(feed, startId, types, reply, runtime)
     return
   }
   const { events, missed } = feed.after(startId)
   if (missed > 0) await reply.sse.send({ event: 'missed', data: { events: missed } })
   send(events)
-  const leave = feed.follow(send)
-  reply.sse.onClose(() => {
-    streams -= 1
-    leave()
-  })
+  if (reply.sse.isConnected) reply.sse.onClose(feed.follow(send))
 }
 
 /** Asks the feed for what is new, over and over: what the reader does not take waits in the feed and nowhere else. */

@@ -146,6 +146,16 @@ describe('plans by REST', () => {
     expect((await ask('GET', '/v1/faults')).body.faults).toEqual([])
   })
 
+  it('forgets a plan when its own time is over, not that of one before it', async () => {
+    const { ask, runtime } = await rest()
+    await ask('POST', '/v1/plans?expires=60s', yaml)
+    await ask('DELETE', '/v1/plans/two')
+    runtime.turn(50_000)
+    await ask('POST', '/v1/plans?expires=60s', yaml)
+    runtime.turn(20_000)
+    expect((await ask('GET', '/v1/plans/two')).status).toBe(200)
+  })
+
   it('arms none of them when one cannot be', async () => {
     const { ask } = await rest()
     await ask('POST', '/v1/faults', { ...slow, name: 'second' })
@@ -184,6 +194,16 @@ describe('runs by REST', () => {
     expect(engine.doors()).toEqual([])
     expect((await ask('GET', '/v1/faults')).body.faults).toEqual([])
     expect((await ask('GET', '/v1/verdict')).body).toMatchObject({ ...verdict, run: 'one' })
+  })
+
+  it('leaves alone what was armed before it', async () => {
+    const { ask } = await rest({ faults: [slow] })
+    await ask('POST', '/v1/faults?expires=1h', { ...slow, name: 'mine' })
+    await ask('POST', '/v1/runs', { name: 'one', instances: [] })
+    await ask('POST', '/v1/faults', { ...slow, name: 'of-the-run' })
+    await ask('DELETE', '/v1/runs/one')
+    const { faults } = (await ask('GET', '/v1/faults')).body
+    expect(faults.map(({ name }: { name: string }) => name)).toEqual(['slow', 'mine'])
   })
 
   it('cleans up after a run whose conductor has gone', async () => {
