@@ -3,7 +3,7 @@
 // answers is the truth: NOT_COORDINATOR, until the heal.
 import type { FaultEffect } from '../faults/fault.ts'
 import type { MessageView } from '../faults/message-view.ts'
-import type { RequestVerdict } from '../flow/connection.ts'
+import type { RequestVerdict } from '../flow/exchange.ts'
 import { createGate } from '../flow/gate.ts'
 import type { ClientDoor } from '../flow/links.ts'
 import type { TakenRequest } from '../flow/pipeline.ts'

@@ -1,13 +1,13 @@
 // One client connection and its broker connection: two walkers, the requests in flight between them, and
 // the carrying out of verdicts. It decides nothing: what becomes of a message is the pipeline's answer.
 import type { Plane } from '../events.ts'
+import type { Effect, Exchange, Gate, ReplyVerdict, RequestVerdict } from './exchange.ts'
 import type { ProduceShape } from './produce-shape.ts'
-import { createShaper, type Shape, type Shaper } from './shaper.ts'
+import type { Shape } from './shaper.ts'
 import type { Leg } from './sockets.ts'
 import { createWalker, type FrameDecision, type FrameMode, gather, stream } from './walker.ts'
+import { type Barriers, createWay, type Direction } from './way.ts'
 
-/** Bytes kept for one direction of a waiting connection before its sender is made to wait too. */
-export const keptBytesMax = 1024 * 1024
 /** How long a broker's leg stays open for an answer whose client is gone. */
 export const lingerLimitMs = 120_000
 /** How long bytes that the kernel has taken get to be on their way before a reset, which throws away what is not. */
@@ -18,59 +18,6 @@ export const countedApis = 128
 
 const nothing = Buffer.alloc(0)
 const closedInMidReply = 'connection closed in mid-reply'
-
-/** A request and its answer. The pipeline hangs what it knows on `about`. */
-export interface Exchange<About = unknown> {
-  apiKey: number
-  version: number
-  correlationId: number
-  replyMode: FrameMode
-  /** acks=0: the broker will not answer. */
-  silent: boolean
-  /** An answer made by the proxy; the broker never sees the request. */
-  made?: Buffer
-  about?: About
-}
-
-/** Something that a message waits for. Opens once, with what to do then. */
-export interface Gate<Verdict> {
-  whenOpen(go: (verdict: Verdict) => void): void
-}
-
-/** Whose effect a verdict is; reported back when the effect is there. */
-export interface Effect {
-  applied(what: string): void
-  /** The broker's answer to a message whose client does not get it. */
-  answered(frame: Buffer): void
-  /** The client went away while its request was held. */
-  discarded(): void
-}
-
-/** `isFree`: nothing of the message is held on to, so its memory may be used again once it is out. */
-export interface Pass {
-  do: 'pass'
-  isFree?: true
-}
-
-export type RequestVerdict =
-  | Pass
-  | { do: 'replace'; frame: Buffer; effect?: Effect }
-  | { do: 'answer'; frame: Buffer; effect?: Effect }
-  | { do: 'wait'; gate: Gate<RequestVerdict>; effect?: Effect; discardIfClientLeaves: boolean }
-  /** Swallowed; nothing is forwarded or answered any more. */
-  | { do: 'swallow'; effect: Effect; forMs?: number }
-  /** Swallowed alone: the next message passes. Impossible on TCP. */
-  | { do: 'skip'; effect: Effect }
-  | { do: 'cut'; forward: boolean; with: 'fin' | 'reset'; effect?: Effect }
-  | { do: 'detach'; gate: Gate<unknown>; effect: Effect }
-
-export type ReplyVerdict =
-  | Pass
-  | { do: 'replace'; frame: Buffer; effect?: Effect }
-  | { do: 'wait'; gate: Gate<ReplyVerdict>; effect?: Effect }
-  | { do: 'swallow'; effect: Effect; forMs?: number }
-  | { do: 'skip'; effect: Effect }
-  | { do: 'cut'; part: 'none' | 'some'; with: 'fin' | 'reset'; effect?: Effect }
 
 /** The stages that a connection asks. */
 export interface Pipeline<About = unknown> {
@@ -104,14 +51,6 @@ export interface Pipeline<About = unknown> {
   clientLeft(c: Connection): void
   closed(c: Connection, cause: string, unanswered: readonly Exchange<About>[]): void
   failed(c: Connection, code: string, message: string): void
-}
-
-/** Which way bytes do not pass. */
-export interface Direction {
-  toBroker: boolean
-  toClient: boolean
-  /** Told when bytes are really kept or thrown away. */
-  touched?: () => void
 }
 
 export interface Connection {
@@ -175,11 +114,6 @@ export interface ConnectionSetup {
   stalled: Direction | undefined
 }
 
-const pausedByDrain = 1
-const pausedByWait = 2
-const pausedByFault = 4
-const pausedByShape = 8
-
 export function openConnection(setup: ConnectionSetup): Connection {
   const { client, pipeline } = setup
   let broker: Leg | undefined
@@ -201,75 +135,10 @@ export function openConnection(setup: ConnectionSetup): Connection {
   let isEnding = false
   /** A detached request is still to be delivered. */
   let detained = false
-  let stalled = setup.stalled
-  let unread: Direction | undefined
-  let narrowToBroker: Shaper | undefined
-  let narrowToClient: Shaper | undefined
-  const stalledToBroker: Buffer[] = []
-  const stalledToClient: Buffer[] = []
-  const freedToBroker: Buffer[] = []
-  const freedToClient: Buffer[] = []
-  let stalledToBrokerBytes = 0
-  let stalledToClientBytes = 0
-  let clientPaused = 0
-  let brokerPaused = 0
+  const barriers: Barriers = { stalled: setup.stalled, unread: undefined, block: undefined }
   const timers = new Set<() => void>()
   const bytesFrom = { client: 0, broker: 0 }
 
-  function pauseClient(why: number): void {
-    if (clientPaused === 0) client.pause()
-    clientPaused |= why
-  }
-  function resumeClient(why: number): void {
-    if (clientPaused === 0) return
-    clientPaused &= ~why
-    if (clientPaused === 0) client.resume()
-  }
-  function pauseBroker(why: number): void {
-    if (brokerPaused === 0) broker?.pause()
-    brokerPaused |= why
-  }
-  function resumeBroker(why: number): void {
-    if (brokerPaused === 0) return
-    brokerPaused &= ~why
-    if (brokerPaused === 0) broker?.resume()
-  }
-
-  function toBroker(bytes: Buffer): void {
-    if (deaf || broker === undefined) return
-    if (connection.block?.toBroker === true) {
-      tear(connection.block)
-      return
-    }
-    // A message that had waited comes free in the middle of a partition: it waits on with the others.
-    if (stalled?.toBroker === true) {
-      stalled.touched?.()
-      freedToBroker.push(bytes)
-      return
-    }
-    if (narrowToBroker !== undefined) {
-      if (!narrowToBroker.take(bytes)) pauseClient(pausedByShape)
-      return
-    }
-    if (!broker.write(bytes)) pauseClient(pausedByDrain)
-  }
-  function toClient(bytes: Buffer): void {
-    if (mute || clientGone) return
-    if (connection.block?.toClient === true) {
-      tear(connection.block)
-      return
-    }
-    if (stalled?.toClient === true) {
-      stalled.touched?.()
-      freedToClient.push(bytes)
-      return
-    }
-    if (narrowToClient !== undefined) {
-      if (!narrowToClient.take(bytes)) pauseBroker(pausedByShape)
-      return
-    }
-    if (!client.write(bytes)) pauseBroker(pausedByDrain)
-  }
   function tear(hole: Direction): void {
     torn = true
     hole.touched?.()
@@ -285,15 +154,14 @@ export function openConnection(setup: ConnectionSetup): Connection {
 
   /** The end of a connection comes behind what was sent before it. */
   function endClient(): void {
-    if (narrowToClient === undefined) client.end()
-    else narrowToClient.whenEmpty(client.end)
+    toClient.whenEmpty(client.end)
   }
 
   function finish(cause: string): void {
     if (closed) return
     closed = true
-    narrowToBroker?.stop()
-    narrowToClient?.stop()
+    toBroker.stop()
+    toClient.stop()
     up.stop()
     down.stop()
     for (const cancel of timers) cancel()
@@ -303,8 +171,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
   /** `effect` hears of it between the closing and the end of the connection, while its message still counts. */
   function closeBoth(how: 'fin' | 'reset', cause: string, effect?: () => void): void {
     if (closed) return
-    if (how === 'fin') narrowToClient?.release()
-    narrowToBroker?.release()
+    if (how === 'fin') toClient.release()
+    toBroker.release()
     client.close(how)
     // The broker gets what was sent to it before; only the client's leg ever breaks.
     broker?.close('fin')
@@ -320,8 +188,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
         if (!client.flushed()) whenOut()
         else closeBoth('reset', 'cut at the reply', () => effect?.applied(closedInMidReply))
       })
-    if (narrowToClient === undefined) whenOut()
-    else narrowToClient.whenEmpty(whenOut)
+    toClient.whenEmpty(whenOut)
   }
   function closeClient(how: 'fin' | 'reset'): void {
     clientGone = true
@@ -357,8 +224,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
   /** Nobody is there to hear the rest: the broker ends its side when it has read ours, or is not waited for. */
   function endBroker(): void {
     const leg = broker
-    if (narrowToBroker === undefined) leg?.end()
-    else narrowToBroker.whenEmpty(() => leg?.end())
+    toBroker.whenEmpty(() => leg?.end())
     if (!clientGone || isEnding) return
     isEnding = true
     after(lingerLimitMs, () => closeBoth('reset', 'the broker did not close'))
@@ -382,7 +248,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
   /** An answer of ours leaves at once, or when those before it have left. */
   function queueMade(exchange: Exchange, frame: Buffer): void {
     if (exchange.silent) throw new Error('nobody waits for an answer to acks=0')
-    if (pending.length === 0) toClient(frame)
+    if (pending.length === 0) toClient.send(frame)
     else {
       exchange.made = frame
       pending.push(exchange)
@@ -418,10 +284,9 @@ export function openConnection(setup: ConnectionSetup): Connection {
           }
           const decision = performRequest(next, exchange, frame)
           if (decision === 'wait' || closed) return
-          if (decision === 'pass') toBroker(frame)
-          else if (decision.length > 0) toBroker(decision)
-          up.resume()
-          if (!up.waiting()) resumeClient(pausedByWait)
+          if (decision === 'pass') toBroker.send(frame)
+          else if (decision.length > 0) toBroker.send(decision)
+          toBroker.goOn()
           afterUp()
         }
         whenOpen(verdict.gate, goOn)
@@ -443,7 +308,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
       case 'cut': {
         if (verdict.forward) {
           if (!exchange.silent) pending.push(exchange)
-          toBroker(frame)
+          toBroker.send(frame)
           closeClient(verdict.with)
           // What the client had sent behind it dies with its connection.
           up.stop()
@@ -465,7 +330,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
           if (closed) return
           detained = false
           if (!exchange.silent) pending.push(exchange)
-          toBroker(frame)
+          toBroker.send(frame)
           linger()
         })
         // The walker stays at this frame: whatever the client had sent behind it died with its connection.
@@ -486,10 +351,9 @@ export function openConnection(setup: ConnectionSetup): Connection {
           if (closed) return
           const decision = performReply(next, frame)
           if (decision === 'wait' || closed) return
-          if (decision === 'pass') toClient(frame)
-          else if (decision.length > 0) toClient(decision)
-          down.resume()
-          if (!down.waiting()) resumeBroker(pausedByWait)
+          if (decision === 'pass') toClient.send(frame)
+          else if (decision.length > 0) toClient.send(decision)
+          toClient.goOn()
           afterDown()
         }
         whenOpen(verdict.gate, goOn)
@@ -506,7 +370,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
         verdict.effect.applied('answer swallowed alone')
         return nothing
       case 'cut':
-        if (verdict.part === 'some') toClient(frame.subarray(0, Math.max(5, frame.length >> 1)))
+        if (verdict.part === 'some')
+          toClient.send(frame.subarray(0, Math.max(5, frame.length >> 1)))
         if (verdict.part === 'some' && verdict.with === 'reset') resetBehindBytes(verdict.effect)
         else {
           closeBoth(verdict.with, 'cut at the reply', () =>
@@ -552,7 +417,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
       if (opening !== undefined && pipeline.requestSeen(connection, opening, frame)) up.release()
     },
     ended: () => undefined,
-    write: toBroker,
+    write: (bytes) => toBroker.send(bytes),
     broken: (reason) => {
       pipeline.failed(connection, 'broken-request', reason)
       closeBoth('reset', reason)
@@ -604,7 +469,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
       }
       return behind
     },
-    write: toClient,
+    write: (bytes) => toClient.send(bytes),
     broken: (reason) => {
       pipeline.failed(connection, 'broken-answer', reason)
       closeBoth('reset', reason)
@@ -612,7 +477,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
   })
 
   function afterUp(): void {
-    if (closed || up.waiting() || !clientEnded || stalled?.toBroker === true) return
+    if (closed || up.waiting() || !clientEnded || barriers.stalled?.toBroker === true) return
     if (!lingering) endBroker()
   }
   function afterDown(): void {
@@ -621,86 +486,59 @@ export function openConnection(setup: ConnectionSetup): Connection {
       closeBoth('fin', 'answers are in')
       return
     }
-    if (brokerEnded && !down.waiting() && stalled?.toClient !== true) endClient()
+    if (brokerEnded && !down.waiting() && barriers.stalled?.toClient !== true) endClient()
   }
 
-  // Both tell whether the chunk's memory may be used for the next read: nothing of it is kept, and what was written
-  // of it is out, or will be before reading goes on.
-  function fromClient(chunk: Buffer): boolean {
-    if (closed || deaf) return true
-    if (connection.block?.toBroker === true) {
-      tear(connection.block)
-      return true
-    }
-    if (stalled?.toBroker === true || broker === undefined) {
-      stalled?.touched?.()
-      stalledToBroker.push(chunk)
-      stalledToBrokerBytes += chunk.length
-      if (stalledToBrokerBytes > keptBytesMax) pauseClient(pausedByWait)
-      return false
-    }
-    if (unread?.toBroker === true) {
-      unread.touched?.()
-      stalledToBroker.push(chunk)
-      pauseClient(pausedByFault)
-      return false
-    }
-    let isFree = false
-    try {
-      isFree = up.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
-    } catch (cause) {
-      fail(cause)
-    }
-    if (up.waiting() && up.keptBytes() > keptBytesMax) pauseClient(pausedByWait)
-    const isOut = broker.flushed() || (clientPaused & pausedByDrain) !== 0
-    return isFree && isOut && freedToBroker.length === 0 && narrowToBroker === undefined
+  const shared = {
+    barriers,
+    arrivedAtMs: () => (connection.slow === undefined ? 0 : setup.nowMs()),
+    torn: tear,
+    failed: fail,
+    nowMs: setup.nowMs,
+    after: setup.after,
   }
-  function fromBroker(chunk: Buffer): boolean {
-    if (closed) return true
-    if (connection.block?.toClient === true) {
-      tear(connection.block)
-      return true
-    }
-    if (stalled?.toClient === true) {
-      stalled.touched?.()
-      stalledToClient.push(chunk)
-      stalledToClientBytes += chunk.length
-      if (stalledToClientBytes > keptBytesMax) pauseBroker(pausedByWait)
-      return false
-    }
-    if (unread?.toClient === true) {
-      unread.touched?.()
-      stalledToClient.push(chunk)
-      pauseBroker(pausedByFault)
-      return false
-    }
-    let isFree = false
-    try {
-      isFree = down.feed(chunk, connection.slow === undefined ? 0 : setup.nowMs())
-    } catch (cause) {
-      fail(cause)
-    }
-    if (down.waiting() && down.keptBytes() > keptBytesMax) pauseBroker(pausedByWait)
-    if (lingering) afterDown()
-    const isOut = client.flushed() || (brokerPaused & pausedByDrain) !== 0
-    return isFree && isOut && freedToClient.length === 0 && narrowToClient === undefined
-  }
+  const toBroker = createWay({
+    ...shared,
+    to: 'toBroker',
+    walker: () => up,
+    source: () => client,
+    sink: () => broker,
+    isSinkGone: () => false,
+    isUndialled: () => broker === undefined,
+    isDeaf: () => closed || deaf,
+    isMute: () => deaf,
+    walked: () => undefined,
+  })
+  const toClient = createWay({
+    ...shared,
+    to: 'toClient',
+    walker: () => down,
+    source: () => broker,
+    sink: () => client,
+    isSinkGone: () => clientGone,
+    isUndialled: () => false,
+    isDeaf: () => closed,
+    isMute: () => mute || clientGone,
+    walked() {
+      if (lingering) afterDown()
+    },
+  })
 
   function dialBroker(): void {
     broker = setup.dial(() => undefined)
     broker.listen({
       bytes(chunk) {
         bytesFrom.broker += chunk.length
-        return fromBroker(chunk)
+        return toClient.receive(chunk)
       },
       ended() {
         brokerEnded = true
         if (lingering || clientGone) closeBoth('fin', 'the broker closed')
-        else if (!down.waiting() && stalled?.toClient !== true) endClient()
+        else if (!down.waiting() && barriers.stalled?.toClient !== true) endClient()
       },
       closed(failure) {
         if (closed) return
-        if (stalled?.toClient === true && !clientGone) {
+        if (barriers.stalled?.toClient === true && !clientGone) {
           // Nobody tells the client of it while the network is cut.
           brokerEnded = true
           brokerBroke = failure !== undefined
@@ -710,75 +548,19 @@ export function openConnection(setup: ConnectionSetup): Connection {
           brokerEnded = true
           return
         }
-        if (failure === undefined) narrowToClient?.release()
+        if (failure === undefined) toClient.release()
         client.close(failure === undefined ? 'fin' : 'reset')
         finish(failure === undefined ? 'the broker closed' : `broker: ${failure}`)
       },
-      drained() {
-        resumeClient(pausedByDrain)
-        narrowToBroker?.resume()
-      },
+      drained: toBroker.drained,
     })
   }
 
-  /** What a partition kept from the broker goes on its way. */
-  function freeToBroker(): void {
-    stalledToBrokerBytes = 0
-    narrowToBroker?.resume()
-    for (const bytes of freedToBroker.splice(0)) toBroker(bytes)
-    for (const chunk of stalledToBroker.splice(0)) fromClient(chunk)
-    if (!up.waiting()) resumeClient(pausedByWait)
-    afterUp()
-  }
-  function freeToClient(): void {
-    stalledToClientBytes = 0
-    narrowToClient?.resume()
-    for (const bytes of freedToClient.splice(0)) toClient(bytes)
-    for (const chunk of stalledToClient.splice(0)) fromBroker(chunk)
-    if (!down.waiting()) resumeBroker(pausedByWait)
+  /** The broker's end was not to be seen from the other side as long as its bytes were kept. */
+  function afterFreeing(): void {
     if (closed) return
-    // The broker's end was not to be seen from the other side so far.
     if (brokerBroke) closeBoth('reset', 'the broker closed during the partition')
     else afterDown()
-  }
-
-  const { nowMs, after: later } = setup
-  const shapeToBroker = (shape: Shape): Shaper =>
-    createShaper(shape, {
-      nowMs,
-      after: later,
-      isReady: () => stalled?.toBroker !== true && (clientPaused & pausedByDrain) === 0,
-      write(bytes) {
-        if (connection.block?.toBroker === true) tear(connection.block)
-        else if (broker?.write(bytes) === false) pauseClient(pausedByDrain)
-      },
-      relieved: () => resumeClient(pausedByShape),
-    })
-  const shapeToClient = (shape: Shape): Shaper =>
-    createShaper(shape, {
-      nowMs,
-      after: later,
-      isReady: () => stalled?.toClient !== true && (brokerPaused & pausedByDrain) === 0,
-      write(bytes) {
-        if (clientGone) return
-        if (connection.block?.toClient === true) tear(connection.block)
-        else if (!client.write(bytes)) pauseBroker(pausedByDrain)
-      },
-      relieved: () => resumeBroker(pausedByShape),
-    })
-  /** The shaper of one direction after a change of shape. */
-  function reshaped(
-    now: Shaper | undefined,
-    shape: Shape | undefined,
-    make: (shape: Shape) => Shaper,
-  ): Shaper | undefined {
-    if (shape === undefined) {
-      now?.release()
-      return undefined
-    }
-    if (now === undefined) return make(shape)
-    now.reshape(shape)
-    return now
   }
 
   const connection: Connection = {
@@ -795,8 +577,8 @@ export function openConnection(setup: ConnectionSetup): Connection {
         !closed &&
         !mute &&
         !clientGone &&
-        connection.block?.toClient !== true &&
-        stalled?.toClient !== true
+        barriers.block?.toClient !== true &&
+        barriers.stalled?.toClient !== true
       )
     },
     clientId: undefined,
@@ -804,15 +586,20 @@ export function openConnection(setup: ConnectionSetup): Connection {
     requestCounts: new Uint32Array(countedApis),
     bytesFrom,
     slow: undefined,
-    block: undefined,
+    get block() {
+      return barriers.block
+    },
+    set block(hole) {
+      barriers.block = hole
+    },
     get torn() {
       return torn
     },
     get stalled() {
-      return stalled !== undefined
+      return barriers.stalled !== undefined
     },
     stall(direction) {
-      stalled = direction
+      barriers.stalled = direction
       if (closed) return
       if (broker === undefined) {
         if (direction !== undefined) return
@@ -824,26 +611,26 @@ export function openConnection(setup: ConnectionSetup): Connection {
         dialBroker()
       }
       // Answers first: a kept request may be answered by us, behind those that were kept.
-      if (direction?.toClient !== true) freeToClient()
-      if (direction?.toBroker !== true && !closed) freeToBroker()
+      if (direction?.toClient !== true) {
+        toClient.free()
+        afterFreeing()
+      }
+      if (direction?.toBroker !== true && !closed) {
+        toBroker.free()
+        afterUp()
+      }
     },
     leaveUnread(direction) {
-      unread = direction
+      barriers.unread = direction
       if (closed) return
-      if (direction?.toClient !== true && (brokerPaused & pausedByFault) !== 0) {
-        freeToClient()
-        resumeBroker(pausedByFault)
-      }
+      if (direction?.toClient !== true && toClient.readAgain()) afterFreeing()
       if (closed) return
-      if (direction?.toBroker !== true && (clientPaused & pausedByFault) !== 0) {
-        freeToBroker()
-        resumeClient(pausedByFault)
-      }
+      if (direction?.toBroker !== true && toBroker.readAgain()) afterUp()
     },
     narrow(up, down) {
       if (closed) return
-      narrowToBroker = reshaped(narrowToBroker, up, shapeToBroker)
-      narrowToClient = reshaped(narrowToClient, down, shapeToClient)
+      toBroker.narrow(up)
+      toClient.narrow(down)
     },
     cut(how, cause) {
       closeBoth(how, cause)
@@ -854,11 +641,11 @@ export function openConnection(setup: ConnectionSetup): Connection {
   client.listen({
     bytes(chunk) {
       bytesFrom.client += chunk.length
-      return fromClient(chunk)
+      return toBroker.receive(chunk)
     },
     ended() {
       clientEnded = true
-      if (deaf || connection.block?.toBroker === true) {
+      if (deaf || barriers.block?.toBroker === true) {
         // A black hole swallows the goodbye as well; only the client's own leg ends.
         closeBoth('reset', 'the client closed')
         return
@@ -873,19 +660,16 @@ export function openConnection(setup: ConnectionSetup): Connection {
       if (up.waiting() || down.waiting()) pipeline.clientLeft(connection)
       if (closed) return
       // What is kept back may still arrive, as long as there is somebody to get it.
-      const isKept = stalled?.toBroker === true || up.waiting()
+      const isKept = barriers.stalled?.toBroker === true || up.waiting()
       if (isKept && broker?.open === true) return
       if (failure !== undefined || broker === undefined || !broker.open || brokerEnded) {
-        narrowToBroker?.release()
+        toBroker.release()
         broker?.close('fin')
         finish(failure === undefined ? 'the client closed' : `client: ${failure}`)
       } else endBroker()
     },
-    drained() {
-      resumeBroker(pausedByDrain)
-      narrowToClient?.resume()
-    },
+    drained: toClient.drained,
   })
-  if (stalled === undefined) dialBroker()
+  if (barriers.stalled === undefined) dialBroker()
   return connection
 }

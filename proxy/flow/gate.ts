@@ -1,6 +1,6 @@
 // A gate that a message waits at. It opens once; whoever waits is told in a later turn of the event loop, so
 // that opening a gate in the middle of one message never re-enters another.
-import type { Gate } from './connection.ts'
+import type { Gate } from './exchange.ts'
 
 export interface OpenableGate<Verdict> extends Gate<Verdict> {
   open(verdict: Verdict): void

@@ -3,7 +3,8 @@
 import type { Message } from '../protocol/codec.ts'
 import { apiOf } from '../protocol/codec.ts'
 import type { Observation } from '../transactions/tracker.ts'
-import type { Connection, Exchange } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { Exchange } from './exchange.ts'
 import { sourceOf } from './windows.ts'
 
 /** What the tracker and the rules are told of a request. */

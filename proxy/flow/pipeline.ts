@@ -27,17 +27,8 @@ import type { Runtime } from '../runtime.ts'
 import type { Posture } from '../transactions/posture.ts'
 import type { Observation, RepeatedProduce, Tracker } from '../transactions/tracker.ts'
 import type { Brokers } from './brokers.ts'
-import {
-  type Connection,
-  countedApis,
-  type Effect,
-  type Exchange,
-  type Gate,
-  type Pass,
-  type Pipeline,
-  type ReplyVerdict,
-  type RequestVerdict,
-} from './connection.ts'
+import { type Connection, countedApis, type Pipeline } from './connection.ts'
+import type { Effect, Exchange, Gate, Pass, ReplyVerdict, RequestVerdict } from './exchange.ts'
 import { createGate } from './gate.ts'
 import type { ClientDoor } from './links.ts'
 import { replyObservation, requestObservation } from './observations.ts'

@@ -3,8 +3,9 @@
 // connections it concerns; it takes hold of those that exist and of those that come while it is open.
 import type { Plane } from '../events.ts'
 import type { WrongCertificate } from './access.ts'
-import type { Connection, Direction } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { Shape, Slicing } from './shaper.ts'
+import type { Direction } from './way.ts'
 
 /** What is known of a connection when it is judged. */
 export interface ConnectionFacts {

@@ -1,13 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  type Connection,
-  type Effect,
-  type Exchange,
-  openConnection,
-  type Pipeline,
-  type ReplyVerdict,
-  type RequestVerdict,
-} from '../../../proxy/flow/connection.ts'
+import { type Connection, openConnection, type Pipeline } from '../../../proxy/flow/connection.ts'
+import type {
+  Effect,
+  Exchange,
+  ReplyVerdict,
+  RequestVerdict,
+} from '../../../proxy/flow/exchange.ts'
 import { createGate } from '../../../proxy/flow/gate.ts'
 import { dial, type Leg, type Listener, listen } from '../../../proxy/flow/sockets.ts'
 import { type FrameMode, gather, stream, tee } from '../../../proxy/flow/walker.ts'

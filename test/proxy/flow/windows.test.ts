@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { Connection, Direction } from '../../../proxy/flow/connection.ts'
+import type { Connection } from '../../../proxy/flow/connection.ts'
 import type { Shape } from '../../../proxy/flow/shaper.ts'
+import type { Direction } from '../../../proxy/flow/way.ts'
 import { createWindows, type Window } from '../../../proxy/flow/windows.ts'
 
 /** A connection that only remembers what is asked of it. */
