@@ -1,7 +1,7 @@
 // The heartbeats of one member are answered here, as if all were well. The coordinator never sees them and times
 // the member out, while the member believes that it is still in.
 import type { RequestVerdict } from '../flow/exchange.ts'
-import type { TakenRequest } from '../flow/pipeline.ts'
+import type { TakenRequest } from '../flow/taken.ts'
 import type { Message } from '../protocol/codec.ts'
 import { plainAnswer } from '../protocol/synthesize.ts'
 import type { FiringReport } from './firing-report.ts'

@@ -1,5 +1,6 @@
 // Answers that are not the broker's, or not quite: their frames, and what an answer says in a word.
-import { errorsIn, type TakenRequest } from '../flow/pipeline.ts'
+import { errorsIn } from '../flow/message-views.ts'
+import type { TakenRequest } from '../flow/taken.ts'
 import { decodeResponse, encodeResponse, type Message } from '../protocol/codec.ts'
 import { errorCodeNamed } from '../protocol/error-codes.ts'
 import { responseBodyOffset, responseFrame } from '../protocol/frame.ts'

@@ -1,10 +1,8 @@
 // The way of a message, top to bottom: header -> correlate -> decode? -> which step (tracker) -> rules ->
 // verdict; on the way back the same, with addresses rewritten last. Only what somebody asked for is decoded.
-import type { Emit, Plane } from '../events.ts'
-import type { MessageSubject, MessageView } from '../faults/message-view.ts'
-import { recordIds } from '../faults/record-ids.ts'
-import { retryIdentities } from '../faults/retry-identity.ts'
-import type { Decision, RuleBook } from '../faults/rules.ts'
+import type { Emit } from '../events.ts'
+import type { MessageView } from '../faults/message-view.ts'
+import type { RuleBook } from '../faults/rules.ts'
 import type { Message } from '../protocol/codec.ts'
 import {
   apiOf,
@@ -14,33 +12,26 @@ import {
   encodeResponse,
   knows,
 } from '../protocol/codec.ts'
-import { errorNameOf } from '../protocol/error-codes.ts'
 import {
   readRequestHeader,
   requestFrame,
   responseBodyOffset,
   responseFrame,
 } from '../protocol/frame.ts'
-import type { BatchFacts } from '../protocol/record-batch.ts'
-import { errorCodesIn } from '../protocol/synthesize.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Posture } from '../transactions/posture.ts'
-import type { Observation, RepeatedProduce, Tracker } from '../transactions/tracker.ts'
+import type { Observation, Tracker } from '../transactions/tracker.ts'
+import { createAddressing } from './addressing.ts'
 import type { Brokers } from './brokers.ts'
 import { type Connection, countedApis, type Pipeline } from './connection.ts'
-import type { Effect, Exchange, Gate, Pass, ReplyVerdict, RequestVerdict } from './exchange.ts'
-import { createGate } from './gate.ts'
+import { createDemand } from './demand.ts'
+import type { Exchange, Gate, Pass, ReplyVerdict } from './exchange.ts'
 import type { ClientDoor } from './links.ts'
+import { errorsIn, messageView } from './message-views.ts'
 import { replyObservation, requestObservation } from './observations.ts'
-import {
-  answerShape,
-  hasShape,
-  type ProduceShape,
-  produceShape,
-  produceShapesMax,
-  readRepeated,
-  repeatedBaseOffset,
-} from './produce-shape.ts'
+import { answerShape, type ProduceShape, repeatedBaseOffset } from './produce-shape.ts'
+import { createRepeats } from './repeats.ts'
+import { headerBytesMin, newRequestHead, readHead, readProduceHead } from './request-head.ts'
 import {
   addressesIn,
   apiVersionsKey,
@@ -48,104 +39,19 @@ import {
   mayCarryAddresses,
   rewriteApiVersions,
 } from './route.ts'
-import type { SocketAddress } from './sockets.ts'
+import { type About, newAbout, type TakenReply, type Taker } from './taken.ts'
 import type { TopicNames } from './topic-names.ts'
 import type { Traffic } from './traffic.ts'
 import { type FrameMode, gather, stream, tee } from './walker.ts'
 import type { Windows } from './windows.ts'
 
 const produceKey = 0
-const headerBytesMin = 14
-/** Of the requests of one API on a connection the posture sees the first, then at each doubling, then every so many. */
-const sampleEvery = 1_024
-
-/** What the pipeline knows of an exchange. */
-export interface About {
-  mode: FrameMode
-  request: Message | undefined
-  clientId: string | null
-  sentAtMs: number
-  observation: Observation | undefined
-  view: MessageView | undefined
-  /** A Produce like one before it. */
-  shape: ProduceShape | undefined
-  /** It was followed by that, and nothing of it was decoded. */
-  repeated: RepeatedProduce | undefined
-  /** Decided at the request, done at the reply. */
-  replyPlan: ((message: TakenReply) => ReplyVerdict) | undefined
-  /** Wants to know the broker's answer that the client will not get. */
-  effect: Effect | undefined
-  /** Delivered after its time: the client did not send it in what is now going on. */
-  late: boolean
-  answered: boolean
-  /** What the client is handed when that is not the broker's answer. */
-  toldReply: Message | undefined
-  /** The broker's answer, as long as it is held back. */
-  waiting: Observation | undefined
-  /** Shown to the posture. */
-  isSampled: boolean
-}
-
-/** Every field at once: objects of one shape are quicker to work with. */
-function newAbout(mode: FrameMode, sentAtMs: number): About {
-  return {
-    mode,
-    request: undefined,
-    clientId: null,
-    sentAtMs,
-    observation: undefined,
-    view: undefined,
-    shape: undefined,
-    repeated: undefined,
-    replyPlan: undefined,
-    effect: undefined,
-    late: false,
-    answered: false,
-    toldReply: undefined,
-    waiting: undefined,
-    isSampled: false,
-  }
-}
-
-export interface TakenRequest {
-  connection: Connection
-  exchange: Exchange<About>
-  about: About
-  view: MessageView
-  request: Message
-  /** The request's frame as the client sent it. */
-  bytes(): Buffer
-  /** The request, kept back so far or sent once more, is on its way to the broker now. */
-  deliveredLate(): void
-  /** What the broker says to a request sent once more, as a frame without its size. */
-  answeredLate(answer: Buffer): void
-}
-
-export interface TakenReply extends TakenRequest {
-  reply: Message
-  /** The verdict that lets the answer go on, addresses rewritten. */
-  goOn: ReplyVerdict
-  /** Leads brokers' addresses in a changed answer through the proxy again; others stay. */
-  readdress(answer: Message): void
-}
-
-/** Turns a rule's decision on a message into what the connection shall do. */
-export interface Taker {
-  request(decision: Decision, message: TakenRequest): RequestVerdict
-  reply(decision: Decision, message: TakenReply): ReplyVerdict
-}
-
 const saslHandshakeKey = 17
 /** Told of so many at most; a client that makes versions up must not fill the log. */
 const unknownVersionsMax = 100
 
 const pass: Pass = { do: 'pass' }
 const passFree: Pass = { do: 'pass', isFree: true }
-
-/** Names of every error code other than NONE in an answer. */
-export function errorsIn(apiKey: number, version: number, reply: Message): string[] {
-  return errorCodesIn(apiKey, version, reply).map(errorNameOf)
-}
 
 export function createPipeline(options: {
   runtime: Runtime
@@ -167,63 +73,22 @@ export function createPipeline(options: {
 }): Pipeline<About> {
   const { runtime, rules, tracker, topics, windows, taker, emit } = options
   const advertises = Object.keys(options.advertise).length > 0
-  const apisMax = 256
-  const planes: readonly Plane[] = ['client', 'inter-broker', 'controller']
-  const requestModes = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
-  const replyModes = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
-  /** 1 where a rule or a waiter may care for answers, so that a view of one is worth making. */
-  const repliesAsked = new Map(planes.map((plane) => [plane, new Uint8Array(apisMax)]))
-
-  /** 0: the posture does not look at this API, 1: at a sample, 2: at all that is decoded. */
-  const looks = new Uint8Array(apisMax)
-  for (let key = 0; key < apisMax; key++) {
-    const { [options.posture.concerns(key)]: look } = { none: 0, sample: 1, all: 2 }
-    looks[key] = look
-  }
-
-  /** How often rules have changed. */
-  let chartNumber = 0
-
-  /** Who asked for what, per plane and API; made anew when rules change. */
-  function chart(): void {
-    chartNumber += 1
-    const claiming = rules.rules().some((rule) => rule.claims !== undefined)
-    for (const plane of planes) {
-      const requests = requestModes.get(plane)
-      const replies = replyModes.get(plane)
-      const asked = repliesAsked.get(plane)
-      if (requests === undefined || replies === undefined || asked === undefined) continue
-      for (let key = 0; key < apisMax; key++) {
-        const api = apiOf(key)
-        if (api === undefined) continue
-        const tracked = tracker.concerns(api.name, plane)
-        const onReply = rules.wants('reply', plane, api.name)
-        const onRequest = rules.wants('request', plane, api.name)
-        requests[key] = onRequest ? gather : onReply || tracked !== 'none' ? tee : stream
-        replies[key] = onReply || tracked === 'both' ? gather : stream
-        asked[key] = onReply || claiming ? 1 : 0
-      }
-    }
-  }
-  rules.onChange(chart)
-  chart()
+  const demand = createDemand({ rules, tracker, posture: options.posture })
+  const viewOf = (observation: Observation, errors: () => readonly string[]): MessageView =>
+    messageView({ tracker, emit }, observation, errors)
+  const repeats = createRepeats({ rules, tracker, demand, viewOf })
+  const addressing = createAddressing(options)
 
   // Filled by requestMode and read right after by openExchange: one frame is opened at a time.
-  let apiKey = 0
-  let version = 0
-  let correlationId = 0
-  let silent = false
+  const head = newRequestHead()
   let mode: FrameMode = stream
   let shape: ProduceShape | undefined
-  let isTransactional = false
   let isSampled = false
-  /** Filled anew by each repeated Produce. */
-  const batch: BatchFacts = { producerId: 0, producerEpoch: 0, baseSequence: 0, recordCount: 0 }
-
   const unknownVersions = new Set<string>()
 
   /** Newer than we know: it passes as it is, unfollowed and out of reach of faults, and that is said once. */
   function tellUnknown(c: Connection): void {
+    const { apiKey, version } = head
     const name = `${apiKey} ${version}`
     if (unknownVersions.has(name) || unknownVersions.size >= unknownVersionsMax) return
     unknownVersions.add(name)
@@ -249,164 +114,17 @@ export function createPipeline(options: {
     return { do: 'cut', part: 'none', with: 'fin' }
   }
 
-  /** Reads up to acks in a Produce request: 1 done, 0 cannot be read by hand, negative: so many bytes are needed. */
-  function readProduceHead(chunk: Buffer, at: number, available: number): number {
-    const clientIdLength = Math.max(0, chunk.readInt16BE(at + 12))
-    let place = headerBytesMin + clientIdLength
-    if (version >= 9) {
-      if (available < place + 2) return -(place + 2)
-      if (chunk[at + place] !== 0) return 0
-      place += 1
-    }
-    isTransactional = false
-    if (version >= 9) {
-      let length = 0
-      for (let shift = 0; ; shift += 7) {
-        if (available < place + 1) return -(place + 1)
-        const byte = chunk[at + place] ?? 0
-        place += 1
-        length |= (byte & 0x7f) << shift
-        if (byte < 0x80 || shift >= 28) break
-      }
-      isTransactional = length > 0
-      place += Math.max(0, length - 1)
-    } else if (version >= 3) {
-      if (available < place + 2) return -(place + 2)
-      const length = chunk.readInt16BE(at + place)
-      isTransactional = length >= 0
-      place += 2 + Math.max(0, length)
-    }
-    if (available < place + 2) return -(place + 2)
-    silent = chunk.readInt16BE(at + place) === 0
-    return 1
-  }
-
   /**
    * Lets go of a Produce's records, by far the largest thing that a request in flight would keep in memory: the tracker
    * has read their batches, and nobody has asked for the answer. True when nothing of the frame is held then.
    */
   function forgetRecords(c: Connection, exchange: Exchange<About>, request: Message): boolean {
     if (exchange.apiKey !== produceKey || !tracker.awaits(request)) return false
-    if (repliesAsked.get(c.plane)?.[produceKey] === 1) return false
+    if (demand.isReplyAsked(c.plane, produceKey)) return false
     for (const topic of request.topicData as Message[]) {
       for (const partition of topic.partitionData as Message[]) partition.records = null
     }
     return true
-  }
-
-  function viewOf(observation: Observation, errors: () => readonly string[]): MessageView {
-    let subject: MessageSubject | undefined
-    let ids: readonly string[] | undefined
-    let identities: readonly string[] | undefined
-    const subjectNow = (): MessageSubject => {
-      const found = subject ?? tracker.locate(observation)
-      subject = found
-      return found
-    }
-    return {
-      side: observation.side,
-      plane: observation.plane,
-      node: observation.node,
-      instance: observation.instance,
-      source: observation.source,
-      clientId: observation.clientId,
-      apiKey: observation.apiKey,
-      api: observation.api,
-      version: observation.version,
-      memberId: () => {
-        const { memberId } = observation.request
-        return typeof memberId === 'string' ? memberId : undefined
-      },
-      subject: subjectNow,
-      recordIds() {
-        ids ??= recordIds(observation.apiKey, observation.request, observation.reply, (cause) => {
-          const message = `records of ${observation.api}: ${cause instanceof Error ? cause.message : cause}`
-          emit({
-            type: 'error',
-            code: 'cannot-decode',
-            message,
-            connection: observation.connection,
-          })
-        })
-        return ids
-      },
-      retryIdentities() {
-        const { apiKey, version, request } = observation
-        identities ??= retryIdentities(apiKey, version, request, subjectNow())
-        return identities
-      },
-      errors,
-    }
-  }
-
-  function shapeIn(
-    c: Connection,
-    chunk: Buffer,
-    at: number,
-    available: number,
-  ): ProduceShape | undefined {
-    const { produceShapes: shapes } = c
-    for (let place = shapes.length - 1; place >= 0; place--) {
-      const candidate = shapes[place]
-      if (candidate !== undefined && hasShape(candidate, chunk, at, available)) return candidate
-    }
-    return undefined
-  }
-
-  /** Whether a rule or a waiter could care for a request of this shape, or for its answer. */
-  function isAsked(of: ProduceShape): boolean {
-    if (of.askedAt !== chartNumber) {
-      of.askedAt = chartNumber
-      const view = viewOf(of.of.sample, () => [])
-      of.isAsked = rules.couldMatch(view) || rules.couldMatch({ ...view, side: 'reply' })
-    }
-    return of.isAsked
-  }
-
-  /** Those that follow may be like this one. To be asked while its records are still there. */
-  function learnShape(c: Connection, exchange: Exchange<About>, about: About, frame: Buffer): void {
-    const { observation, request } = about
-    if (exchange.apiKey !== produceKey || about.shape !== undefined) return
-    if (c.plane !== 'client' || observation === undefined || request === undefined) return
-    const of = tracker.repeatable(observation)
-    if (of === undefined) return
-    const [topic] = request.topicData as Message[]
-    const [partition] = (topic?.partitionData ?? []) as Message[]
-    if (!Buffer.isBuffer(partition?.records)) return
-    const learnt = produceShape(frame, exchange.version, of, partition.records)
-    if (learnt === undefined) return
-    about.shape = learnt
-    c.produceShapes.push(learnt)
-    if (c.produceShapes.length > produceShapesMax) c.produceShapes.shift()
-  }
-
-  /** Whether the posture looks at the request whose header was just read. */
-  function samples(c: Connection): boolean {
-    const look = looks[apiKey] ?? 0
-    if (look !== 1) return look === 2
-    const number = (c.requestCounts[apiKey] ?? 0) + 1
-    return (number & (number - 1)) === 0 || number % sampleEvery === 0
-  }
-
-  /** From here on the exchange is one like any other. */
-  function expand(about: About): void {
-    if (about.repeated === undefined) return
-    const observation = tracker.expand(about.repeated)
-    about.repeated = undefined
-    about.observation = observation
-    about.request = observation.request
-    about.clientId = observation.clientId
-  }
-
-  function isRepeated(exchange: Exchange<About>, chunk: Buffer, at: number, end: number): boolean {
-    const { about } = exchange
-    if (about?.shape === undefined || isAsked(about.shape)) return false
-    if (!readRepeated(about.shape, chunk, at, end, batch)) return false
-    about.repeated = tracker.repeat(about.shape.of, batch, {
-      correlationId: exchange.correlationId,
-      atMs: about.sentAtMs,
-    })
-    return about.repeated !== undefined
   }
 
   /** Requests that a fault has taken: nobody else will tell the tracker that they got no answer. */
@@ -440,26 +158,6 @@ export function createPipeline(options: {
     const { apiKey, version, correlationId } = exchange
     const header = { apiKey, apiVersion: version, correlationId, clientId: about.clientId }
     return requestFrame(header, encodeRequest(apiKey, version, request))
-  }
-
-  /** After a fault has changed an answer: no client is led to a broker past the proxy. */
-  function readdress(c: Connection, apiKey: number, answer: Message): void {
-    const door = c.plane === 'client' ? options.doorOf(c) : undefined
-    if (door === undefined) return
-    const isSame = (one: SocketAddress | undefined, other: SocketAddress): boolean =>
-      one?.host === other.host && one.port === other.port
-    const nodes = options.brokers.nodes()
-    for (const { node, address, owner } of addressesIn(apiKey, answer)) {
-      const meant =
-        // An address of ours follows its node id, in case that was changed.
-        (nodes.some((known) => isSame(door.addressOf(known), address)) ? node : undefined) ??
-        nodes.find((known) => isSame(options.brokers.address(known), address))
-      if (meant === undefined) continue
-      const ours = door.addressOf(meant)
-      if (ours === undefined) throw new Error(`the proxy has no port for broker ${meant}`)
-      owner.host = ours.host
-      owner.port = ours.port
-    }
   }
 
   function emitAll(events: readonly Parameters<Emit>[0][]): void {
@@ -514,7 +212,7 @@ export function createPipeline(options: {
       bytes: () => bytesAgain(exchange, about, message.request),
       deliveredLate: deliveredLate(about),
       answeredLate: answeredLate(exchange, about),
-      readdress: (answer) => readdress(message.connection, exchange.apiKey, answer),
+      readdress: (answer) => addressing.readdress(message.connection, exchange.apiKey, answer),
     }
     // An answer that a fault has taken with its request is no other fault's to count.
     const isFree = about.replyPlan === undefined && !about.late
@@ -548,7 +246,7 @@ export function createPipeline(options: {
     const answered = replyObservation(observation, runtime.nowMs(), reply)
     about.answered = true
     taken.get(c.id)?.delete(about)
-    const isAsked = repliesAsked.get(c.plane)?.[exchange.apiKey] === 1
+    const isAsked = demand.isReplyAsked(c.plane, exchange.apiKey)
     const verdict =
       isAsked || about.replyPlan !== undefined
         ? ruleOnReply({ connection: c, exchange, about, request, reply, goOn }, answered)
@@ -609,16 +307,14 @@ export function createPipeline(options: {
 
   return {
     requestMode(c, chunk, at, available) {
-      apiKey = chunk.readInt16BE(at + 4)
-      version = chunk.readInt16BE(at + 6)
-      correlationId = chunk.readInt32BE(at + 8)
+      readHead(head, chunk, at)
+      const { apiKey, version } = head
       if (c.clientId === undefined) {
         const length = chunk.readInt16BE(at + 12)
         if (available < headerBytesMin + length) return -(headerBytesMin + length)
         c.clientId = length < 0 ? null : chunk.toString('utf8', at + 14, at + 14 + length)
         windows.settle(c)
       }
-      silent = false
       mode = stream
       shape = undefined
       isSampled = false
@@ -631,29 +327,30 @@ export function createPipeline(options: {
         mode = gather
         return mode
       }
-      mode = requestModes.get(c.plane)?.[apiKey] ?? stream
-      if (c.plane === 'client') isSampled = samples(c)
+      mode = demand.requestMode(c.plane, apiKey)
+      if (c.plane === 'client') isSampled = demand.isSampled(apiKey, c.requestCounts[apiKey] ?? 0)
       if (apiKey !== produceKey) {
         if (isSampled && mode === stream) mode = tee
         return mode
       }
-      shape = shapeIn(c, chunk, at, available)
+      shape = repeats.shapeIn(c, chunk, at, available)
       // It is like one that the posture has seen.
       if (shape !== undefined) {
         isSampled = false
         return mode
       }
-      const head = readProduceHead(chunk, at, available)
-      if (head < 0) return head
+      const read = readProduceHead(head, chunk, at, available)
+      if (read < 0) return read
       // An unknown header tag: too rare to read by hand, so the frame is decoded whole.
-      if (head === 0) mode = gather
-      else if (mode === tee && !isTransactional && !options.journalAllProduce) {
+      if (read === 0) mode = gather
+      else if (mode === tee && !head.isTransactional && !options.journalAllProduce) {
         mode = isSampled || rules.wants('reply', c.plane, 'Produce') ? tee : stream
       }
       return mode
     },
 
     openExchange(c) {
+      const { apiKey, version, correlationId, silent } = head
       const place = apiKey >= 0 && apiKey < countedApis ? apiKey : countedApis - 1
       c.requestCounts[place] = (c.requestCounts[place] ?? 0) + 1
       const carries = c.plane === 'client' && mayCarryAddresses(apiKey, version)
@@ -667,7 +364,7 @@ export function createPipeline(options: {
             ? gather
             : mode === stream
               ? stream
-              : (replyModes.get(c.plane)?.[apiKey] ?? stream),
+              : demand.replyMode(c.plane, apiKey),
       }
       if (mode !== stream) {
         const about = newAbout(mode, runtime.nowMs())
@@ -678,13 +375,13 @@ export function createPipeline(options: {
       return exchange
     },
 
-    repeated: (_c, exchange, chunk, at, end) => isRepeated(exchange, chunk, at, end),
+    repeated: (_c, exchange, chunk, at, end) => repeats.isRepeated(exchange, chunk, at, end),
 
     request(c, exchange, frame) {
       const { about } = exchange
       if (about === undefined) return pass
       if (isRawHandshake(exchange)) return pass
-      if (isRepeated(exchange, frame, 0, frame.length)) return passFree
+      if (repeats.isRepeated(exchange, frame, 0, frame.length)) return passFree
       if (!decodeInto(c, exchange, about, frame)) return pass
       const { observation, request } = about
       if (observation === undefined || request === undefined) return pass
@@ -736,7 +433,7 @@ export function createPipeline(options: {
         const lost = { atMs: runtime.nowMs(), connection: c.id, unanswered }
         emitAll(tracker.connectionLost(lost))
       }
-      if (verdict === pass) learnShape(c, exchange, about, frame)
+      if (verdict === pass) repeats.learnShape(c, exchange, about, frame)
       const isFree =
         verdict === pass && decision === undefined && forgetRecords(c, exchange, request)
       return isFree ? passFree : verdict
@@ -744,12 +441,12 @@ export function createPipeline(options: {
 
     requestSeen(c, exchange, frame) {
       const { about } = exchange
-      if (about === undefined || isRepeated(exchange, frame, 0, frame.length)) return true
+      if (about === undefined || repeats.isRepeated(exchange, frame, 0, frame.length)) return true
       if (!decodeInto(c, exchange, about, frame)) return true
       const { observation } = about
       if (observation === undefined) return true
       emitAll(tracker.observeRequest(observation))
-      learnShape(c, exchange, about, frame)
+      repeats.learnShape(c, exchange, about, frame)
       return forgetRecords(c, exchange, observation.request)
     },
 
@@ -767,7 +464,7 @@ export function createPipeline(options: {
       if (about?.repeated === undefined || about.shape === undefined || answer === undefined) {
         return false
       }
-      if (!c.reachable || isAsked(about.shape)) return false
+      if (!c.reachable || repeats.isAsked(about.shape)) return false
       const baseOffset = repeatedBaseOffset(answer, chunk, at, end)
       if (baseOffset < 0) return false
       about.answered = true
@@ -777,7 +474,7 @@ export function createPipeline(options: {
 
     reply(c, exchange, frame) {
       const { about } = exchange
-      if (about?.repeated !== undefined) expand(about)
+      if (about?.repeated !== undefined) repeats.expand(about)
       const answer = frame.subarray(4)
       const offset = responseBodyOffset(exchange.apiKey, exchange.version, answer)
       about?.effect?.answered(answer)
@@ -813,44 +510,9 @@ export function createPipeline(options: {
       }
       const found = addressesIn(exchange.apiKey, reply)
       if (found.length === 0) return decideReply(c, exchange, aboutOrNone, reply, false)
-      const door = options.doorOf(c)
-      if (door === undefined) throw new Error('a client connection came in by a door')
-      const unopened: Array<Promise<unknown>> = []
-      for (const place of found) {
-        if (options.brokers.note(place.node, place.address)) {
-          emit({ type: 'broker-seen', node: place.node, ...place.address })
-        }
-        if (door.addressOf(place.node) === undefined) unopened.push(door.ensure(place.node))
-      }
-      const rewriteAndDecide = (): ReplyVerdict => {
-        for (const place of found) {
-          const address = door.addressOf(place.node)
-          if (address === undefined) {
-            emit({
-              type: 'error',
-              code: 'no-port',
-              message: `no port could be opened for broker ${place.node}`,
-              connection: c.id,
-            })
-            return { do: 'cut', part: 'none', with: 'reset' }
-          }
-          place.owner.host = address.host
-          place.owner.port = address.port
-        }
-        return decideReply(c, exchange, aboutOrNone, reply, true)
-      }
-      if (unopened.length === 0) return rewriteAndDecide()
-      const gate = createGate<ReplyVerdict>()
-      const cut: ReplyVerdict = { do: 'cut', part: 'none', with: 'reset' }
-      Promise.allSettled(unopened)
-        .then(() => (c.open ? rewriteAndDecide() : cut))
-        .catch((cause): ReplyVerdict => {
-          const message = cause instanceof Error ? cause.message : String(cause)
-          emit({ type: 'error', code: 'connection-failed', message, connection: c.id })
-          return cut
-        })
-        .then(gate.open)
-      return { do: 'wait', gate }
+      return addressing.whenRewritten(c, found, () =>
+        decideReply(c, exchange, aboutOrNone, reply, true),
+      )
     },
 
     replySeen: () => true,
@@ -869,7 +531,7 @@ export function createPipeline(options: {
       const atMs = runtime.nowMs()
       const lost: Observation[] = []
       for (const { about, made } of unanswered) {
-        if (about !== undefined) expand(about)
+        if (about !== undefined) repeats.expand(about)
         if (about?.waiting !== undefined) {
           // The broker has answered; only the client never hears of it.
           const { waiting } = about

@@ -9,7 +9,7 @@ import type { TransactionPhase } from '../../../proxy/events.ts'
 import type { FaultSpec } from '../../../proxy/faults/fault.ts'
 import type { MessageView } from '../../../proxy/faults/message-view.ts'
 import { createRuleBook } from '../../../proxy/faults/rules.ts'
-import type { TakenRequest } from '../../../proxy/flow/pipeline.ts'
+import type { TakenRequest } from '../../../proxy/flow/taken.ts'
 import { apiNamed } from '../../../proxy/protocol/codec.ts'
 import { type Runtime, randomStream } from '../../../proxy/runtime.ts'
 
