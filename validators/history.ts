@@ -18,6 +18,8 @@ export interface History {
   lines(...types: ReadonlyArray<HistoryLine['type']>): Iterable<HistoryLine>
   /** The number that stands for an id in every tally of the facts. */
   slot(id: string): Slot
+  /** Those of many ids, `noSlot` for null; good until the next call. */
+  slots(ids: ReadonlyArray<string | null>): Float64Array
   log: LogFacts
   wire: WireFacts
   belief: BeliefFacts
@@ -79,6 +81,8 @@ export function openHistory(file: string): History {
   return drawFacts(opened.lines, opened.torn)
 }
 
+const noSlots = new Float64Array(0)
+
 function findRun(lines: Iterable<HistoryLine>): RunLine {
   for (const line of lines) if (line.type === 'run') return line
   throw new OperatorError(
@@ -101,20 +105,21 @@ function drawFacts(lines: History['lines'], torn: () => boolean): History {
   const wide = new Set(
     run.outputs.filter(({ contract }) => copiesOf(contract) > 2).map(({ topic }) => topic),
   )
-  const log = collectLog(space, (topic) => (wide.has(topic) ? 8 : 2))
+  const log = collectLog((topic) => (wide.has(topic) ? 8 : 2))
   const wire = collectWire()
   const belief = collectBelief(space)
-  const reads = collectReads(space)
+  const reads = collectReads()
   const timeline = collectTimeline()
   let firstAtMs = Number.POSITIVE_INFINITY
   let lastAtMs = run.atMs
   for (const line of lines()) {
     firstAtMs = Math.min(firstAtMs, line.atMs)
     lastAtMs = Math.max(lastAtMs, line.atMs)
-    log.take(line)
+    const slots = line.type === 'log-batch' || line.type === 'read' ? space.slots(line.ids) : noSlots
+    log.take(line, slots)
     wire.take(line)
     belief.take(line)
-    reads.take(line)
+    reads.take(line, slots)
     timeline.take(line)
   }
   const logFacts = log.finish()
@@ -135,6 +140,7 @@ function drawFacts(lines: History['lines'], torn: () => boolean): History {
     torn: torn(),
     lines,
     slot: (id) => space.slot(id),
+    slots: (ids) => space.slots(ids),
     log: logFacts,
     wire: wire.finish(),
     belief: beliefFacts,

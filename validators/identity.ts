@@ -1,6 +1,6 @@
 // Ids as numbers. `<source>-<sequence>` ids need no memory for themselves: their slot is the sequence, and a
 // tally keeps two bits for each (never, once, more than once). Any other id is interned by a 64-bit
-// fingerprint: 8 bytes, plus 8 to 16 in the table that finds it again. With ten million ids the chance that
+// fingerprint: 8 bytes, plus 5 to 11 in the table that finds it again. With ten million ids the chance that
 // any two share a fingerprint is about three in a million.
 
 /** A small number that stands for one id within its space. */
@@ -9,9 +9,14 @@ export type Slot = number
 export interface IdSpace {
   /** The slot of an id; the same id always has the same one. */
   slot(id: string): Slot
+  /** The slots of many ids, `noSlot` for one that is null. Good until the next call: the memory is used again. */
+  slots(ids: ReadonlyArray<string | null>): Float64Array
   /** Bytes held for arbitrary ids (sequence ids hold none here). */
   bytes(): number
 }
+
+/** Stands for a record without an id. */
+export const noSlot: Slot = -1
 
 /** How often each id was seen, up to the tally's limit. */
 export interface Tally {
@@ -32,28 +37,26 @@ export interface Tally {
 const slotsPerSegment = 2 ** 32
 
 /** Larger numbers at an id's end are no sequence: a bitmap would have to grow up to them. */
-const sequenceMax = 99_999_999
+const sequenceDigitsMax = 8
 
 /** Past this many sources, ids of further ones are kept as fingerprints. */
 const sourcesMax = 4_096
 
+/** Sources that came lately are found without making a text of them. */
+const latelyMax = 64
+
 export function createIdSpace(): IdSpace {
   const sources = new Map<string, number>()
+  const lately: Array<{ source: string; segment: number } | undefined> = new Array(latelyMax)
   const fingerprints = createFingerprintTable()
+  let room = new Float64Array(1_024)
 
-  function sequenceSlot(id: string): Slot | undefined {
-    const dash = id.lastIndexOf('-')
-    const digits = id.length - dash - 1
-    if (dash < 1 || digits < 1 || digits > 8) return undefined
-    // `in-007` and `in-7` are two ids, so only the plain way of writing a number is a sequence.
-    if (digits > 1 && id.charCodeAt(dash + 1) === 48) return undefined
-    let sequence = 0
-    for (let index = dash + 1; index < id.length; index++) {
-      const digit = id.charCodeAt(index) - 48
-      if (digit < 0 || digit > 9) return undefined
-      sequence = sequence * 10 + digit
+  function segmentOf(id: string, dash: number): number | undefined {
+    const place = (id.charCodeAt(dash - 1) * 31 + dash) % latelyMax
+    const late = lately[place]
+    if (late !== undefined && late.source.length === dash && id.startsWith(late.source)) {
+      return late.segment
     }
-    if (sequence > sequenceMax) return undefined
     const source = id.slice(0, dash)
     let segment = sources.get(source)
     if (segment === undefined) {
@@ -61,11 +64,40 @@ export function createIdSpace(): IdSpace {
       segment = sources.size + 1
       sources.set(source, segment)
     }
-    return segment * slotsPerSegment + sequence
+    lately[place] = { source, segment }
+    return segment
   }
 
+  function sequenceSlot(id: string): Slot | undefined {
+    let sequence = 0
+    let factor = 1
+    let dash = id.length - 1
+    for (; dash >= 0; dash--) {
+      const digit = id.charCodeAt(dash) - 48
+      if (digit < 0 || digit > 9) break
+      if (id.length - dash > sequenceDigitsMax) return undefined
+      sequence += digit * factor
+      factor *= 10
+    }
+    const digits = id.length - dash - 1
+    if (dash < 1 || digits < 1 || id.charCodeAt(dash) !== 45) return undefined
+    // `in-007` and `in-7` are two ids, so only the plain way of writing a number is a sequence.
+    if (digits > 1 && id.charCodeAt(dash + 1) === 48) return undefined
+    const segment = segmentOf(id, dash)
+    return segment === undefined ? undefined : segment * slotsPerSegment + sequence
+  }
+
+  const slot = (id: string): Slot => sequenceSlot(id) ?? fingerprints.intern(id)
   return {
-    slot: (id) => sequenceSlot(id) ?? fingerprints.intern(id),
+    slot,
+    slots(ids) {
+      if (room.length < ids.length) room = new Float64Array(ids.length * 2)
+      for (let index = 0; index < ids.length; index++) {
+        const id = ids[index]
+        room[index] = id === null || id === undefined ? noSlot : slot(id)
+      }
+      return room
+    },
     bytes: () => fingerprints.bytes(),
   }
 }
@@ -172,7 +204,7 @@ const firstTableSize = 1_024
 function createFingerprintTable(): FingerprintTable {
   /** Fingerprints in the order of their ids' first appearance, high and low halves side by side. */
   const chunks: Uint32Array[] = []
-  /** Open addressing: an entry is index + 1, 0 is empty. Its size is a power of two, at most half full. */
+  /** Open addressing: an entry is index + 1, 0 is empty. Its size is a power of two, at most three quarters full. */
   let table = new Uint32Array(firstTableSize)
   let count = 0
   const print = new Uint32Array(2)
@@ -211,7 +243,7 @@ function createFingerprintTable(): FingerprintTable {
       chunk[(index % chunkIds) * 2] = high
       chunk[(index % chunkIds) * 2 + 1] = low
       table[place] = index + 1
-      if (count * 2 > table.length) grow()
+      if (count * 4 > table.length * 3) grow()
       return index
     },
     bytes: () => chunks.length * chunkIds * 8 + table.length * 4,

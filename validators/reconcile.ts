@@ -2,7 +2,7 @@
 // and what the second reader was handed is exactly what is committed. Gives sentences, one per partition that fails.
 
 import type { LogPartition } from './facts/log.ts'
-import { emptySum } from './facts/reads.ts'
+import { emptySum, isSameSum } from './facts/reads.ts'
 import { counted } from './finding.ts'
 import { type History, isSink } from './history.ts'
 
@@ -59,7 +59,7 @@ export function disagreements(history: History): string[] {
     if (role !== 'output' || end === undefined || end.lastStable < end.highWatermark) continue
     const committed = history.reads.committed.get(key) ?? emptySum()
     const final = history.reads.final.get(key) ?? emptySum()
-    if (committed.records === final.records && committed.sum === final.sum) continue
+    if (isSameSum(committed, final)) continue
     sentences.push(
       committed.records === final.records
         ? `${key}: both readers count ${counted(committed.records, 'record')}, but not the same ones`

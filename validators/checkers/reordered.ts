@@ -5,10 +5,19 @@
 // works through a partition in order, as one with the contract `one-per-input` does.
 import { batchAt, recordProof } from '../evidence.ts'
 import { topicPartition } from '../facts/log.ts'
-import { recordsOf } from '../facts/reads.ts'
 import { counted, type Finding, gather } from '../finding.ts'
 import { type History, inputsWereRead } from '../history.ts'
-import { createSlotNumbers, createTally } from '../identity.ts'
+import { createSlotNumbers, createTally, noSlot, type SlotNumbers } from '../identity.ts'
+
+/**
+ * Where each input lies, in one number: the places of all input partitions counted through, from 1. Its partition is
+ * the last one whose places begin at or below it.
+ */
+interface InputPlaces {
+  placeOf: SlotNumbers
+  /** The first place of each partition, ascending. */
+  begins: readonly number[]
+}
 
 export function reordered(history: History): Finding[] {
   if (!inputsWereRead(history)) return []
@@ -16,57 +25,76 @@ export function reordered(history: History): Finding[] {
     .filter(({ contract }) => contract === 'one-per-input')
     .map(({ topic }) => topic)
   if (topics.length === 0) return []
-
-  const partitions: string[] = []
-  const partitionOf = createSlotNumbers()
-  const offsetOf = createSlotNumbers()
-  for (const line of history.lines('log-batch')) {
-    if (line.type !== 'log-batch' || line.role !== 'input' || line.state !== 'committed') continue
-    const key = topicPartition(line)
-    if (!partitions.includes(key)) partitions.push(key)
-    for (const { id, offset } of recordsOf(line)) {
-      if (id === null) continue
-      const slot = history.slot(id)
-      // Numbers start at 1: 0 means that the id has none.
-      if (partitionOf.get(slot) !== 0) continue
-      partitionOf.set(slot, partitions.indexOf(key) + 1)
-      offsetOf.set(slot, offset + 1)
-    }
-  }
-  return topics.flatMap((topic) => reorderedIn(history, topic, { partitionOf, offsetOf }))
+  const places = inputPlaces(history)
+  return topics.flatMap((topic) => reorderedIn(history, topic, places))
 }
 
-function reorderedIn(
-  history: History,
-  topic: string,
-  input: Record<'partitionOf' | 'offsetOf', ReturnType<typeof createSlotNumbers>>,
-): Finding[] {
+function inputPlaces(history: History): InputPlaces {
+  const placeOf = createSlotNumbers()
+  const begins: number[] = []
+  /** What is added to an offset of a partition to get its place. */
+  const shiftOf = new Map<string, number>()
+  let next = 1
+  for (const [key, { role, batches }] of history.log.partitions) {
+    const first = batches[0]?.baseOffset
+    if (role !== 'input' || first === undefined) continue
+    begins.push(next)
+    shiftOf.set(key, next - first)
+    next += (batches[batches.length - 1]?.lastOffset ?? first) - first + 1
+  }
+  for (const line of history.lines('log-batch')) {
+    if (line.type !== 'log-batch' || line.role !== 'input' || line.state !== 'committed') continue
+    const shift = shiftOf.get(topicPartition(line)) ?? 0
+    const slots = history.slots(line.ids)
+    for (let index = 0; index < line.ids.length; index++) {
+      const slot = slots[index] ?? noSlot
+      if (slot === noSlot || placeOf.get(slot) !== 0) continue
+      placeOf.set(slot, (line.offsets?.[index] ?? line.baseOffset + index) + shift)
+    }
+  }
+  return { placeOf, begins }
+}
+
+/** The number of the partition in which a place lies. */
+function partitionOf(begins: readonly number[], place: number): number {
+  let low = 0
+  let high = begins.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((begins[middle] ?? 0) <= place) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
+
+function reorderedIn(history: History, topic: string, { placeOf, begins }: InputPlaces): Finding[] {
   const seen = createTally()
-  /** The newest input offset by output partition, producer and input partition. */
-  const newest = new Map<string, { inputOffset: number; line: string }>()
+  /** By output partition and producer: the newest place in each input partition, and whose it is. */
+  const newest = new Map<string, Array<{ place: number; id: string } | undefined>>()
   const gathered = gather()
   for (const line of history.lines('log-batch')) {
     if (line.type !== 'log-batch' || line.topic !== topic) continue
     if (line.state !== 'committed' || line.producerId < 0) continue
-    for (const record of recordsOf(line)) {
-      if (record.id === null) continue
-      const slot = history.slot(record.id)
-      const inputPartition = input.partitionOf.get(slot)
-      if (inputPartition === 0 || seen.add(slot) > 1) continue
-      const inputOffset = input.offsetOf.get(slot)
-      const key = `${line.partition}/${line.producerId}/${inputPartition}`
-      const before = newest.get(key)
-      if (before === undefined || inputOffset > before.inputOffset) {
-        newest.set(key, { inputOffset, line: record.id })
-      } else if (gathered.add(record.id)) {
-        gathered.prove(
-          recordProof(
-            history,
-            batchAt(history, line),
-            record,
-            `lies after ${before.line}, which came later`,
-          ),
-        )
+    const key = `${line.partition}/${line.producerId}`
+    const newestOf = newest.get(key) ?? []
+    newest.set(key, newestOf)
+    const slots = history.slots(line.ids)
+    for (let index = 0; index < line.ids.length; index++) {
+      const id = line.ids[index]
+      const slot = slots[index] ?? noSlot
+      if (id === null || id === undefined) continue
+      const place = placeOf.get(slot)
+      if (place === 0 || seen.add(slot) > 1) continue
+      const partition = partitionOf(begins, place)
+      const before = newestOf[partition]
+      if (before === undefined) newestOf[partition] = { place, id }
+      else if (place > before.place) {
+        before.place = place
+        before.id = id
+      } else if (gathered.add(id)) {
+        const offset = line.offsets?.[index] ?? line.baseOffset + index
+        const shows = `lies after ${before.id}, which came later`
+        gathered.prove(recordProof(history, batchAt(history, line), { offset, id }, shows))
       }
     }
   }

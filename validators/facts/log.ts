@@ -8,8 +8,7 @@ import type {
   LogRole,
   PartitionEndLine,
 } from '../history-line.ts'
-import type { IdSpace, Tally } from '../identity.ts'
-import { createTally } from '../identity.ts'
+import { createTally, noSlot, type Tally } from '../identity.ts'
 import { type BatchIdentity, identityKey } from './wire.ts'
 
 /** A batch without its ids. */
@@ -70,7 +69,8 @@ export function topicPartition({ topic, partition }: { topic: string; partition:
 }
 
 export interface LogCollector {
-  take(line: HistoryLine): void
+  /** With the slots of the line's ids, where it has any. */
+  take(line: HistoryLine, slots: Float64Array): void
   finish(): LogFacts
 }
 
@@ -81,7 +81,7 @@ const emptyCount = (bitsPerId: 2 | 8): TopicCount => ({
   withoutId: 0,
 })
 
-export function collectLog(space: IdSpace, bitsPerId: (topic: string) => 2 | 8): LogCollector {
+export function collectLog(bitsPerId: (topic: string) => 2 | 8): LogCollector {
   const partitions = new Map<string, LogPartition>()
   const input = emptyCount(2)
   const outputs = new Map<string, TopicCount>()
@@ -116,7 +116,7 @@ export function collectLog(space: IdSpace, bitsPerId: (topic: string) => 2 | 8):
     return count
   }
 
-  function takeBatch(line: LogBatchLine): void {
+  function takeBatch(line: LogBatchLine, slots: Float64Array): void {
     const { role, topic, partition, baseOffset, lastOffset, ids, state } = line
     const { producerId, producerEpoch, baseSequence, transactional, timestampMs } = line
     partitionOf(line).batches.push({
@@ -142,17 +142,18 @@ export function collectLog(space: IdSpace, bitsPerId: (topic: string) => 2 | 8):
     const count = countOf(line)
     const tally = state === 'committed' ? count.committed : count.uncommitted
     if (state === 'committed') count.committedRecords += ids.length
-    for (const id of ids) {
-      if (id !== null) tally.add(space.slot(id))
+    for (let index = 0; index < ids.length; index++) {
+      const slot = slots[index] ?? noSlot
+      if (slot !== noSlot) tally.add(slot)
       else if (state === 'committed') count.withoutId++
     }
   }
 
   return {
-    take(line) {
+    take(line, slots) {
       switch (line.type) {
         case 'log-batch':
-          return takeBatch(line)
+          return takeBatch(line, slots)
         case 'log-marker':
           partitionOf(line).markers.push(line)
           return
