@@ -11,7 +11,7 @@ import { kafkajsClient } from '../gauntlet/workloads/kafkajs-client.ts'
 import { systemRuntime } from '../proxy/runtime.ts'
 import { createClusterClient } from '../validators/readers/cluster-client.ts'
 import { readLog } from '../validators/readers/kafka-log.ts'
-import { defaultIdSelector, idSelector } from '../validators/selector.ts'
+import { defaultIdSelector, placedIdSelector } from '../validators/selector.ts'
 import { median } from './figures.ts'
 import { startLineProcess } from './line-process.ts'
 
@@ -116,7 +116,7 @@ async function readByUs(bootstrap: string[]) {
   const runtime = systemRuntime(1)
   const options = { clientId: 'bench-audit', requestTimeoutMs, patienceMs, runtime }
   const cluster = createClusterClient(bootstrap, options)
-  const select = idSelector(defaultIdSelector)
+  const select = placedIdSelector(defaultIdSelector)
   let records = 0
   try {
     await Promise.all(

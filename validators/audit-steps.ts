@@ -14,7 +14,7 @@ import { startConsumerReader } from './readers/kafka-consumer.ts'
 import { type LogLine, logBounds, readLog } from './readers/kafka-log.ts'
 import { type PostgresSink, readPostgresSink } from './readers/postgres-sink.ts'
 import type { SinkReaderHooks } from './readers/sink-lines.ts'
-import { idSelector } from './selector.ts'
+import { idSelector, placedIdSelector } from './selector.ts'
 
 /** What an application may write to instead of a topic. */
 export type Sink = FileSink | PostgresSink
@@ -114,12 +114,12 @@ export async function runAudit(
     places: PartitionPlace[],
     see: (line: LogLine) => void,
   ): Promise<void> {
-    const select = idSelector(
+    const select = placedIdSelector(
       role === 'input' ? (task.inputIdSelector ?? task.idSelector) : task.idSelector,
     )
     const selectValue =
       role === 'output' && task.valueSelector !== undefined
-        ? idSelector(task.valueSelector)
+        ? placedIdSelector(task.valueSelector)
         : undefined
     const queue = [...places]
     const work = async () => {

@@ -115,7 +115,8 @@ function drawFacts(lines: History['lines'], torn: () => boolean): History {
   for (const line of lines()) {
     firstAtMs = Math.min(firstAtMs, line.atMs)
     lastAtMs = Math.max(lastAtMs, line.atMs)
-    const slots = line.type === 'log-batch' || line.type === 'read' ? space.slots(line.ids) : noSlots
+    const slots =
+      line.type === 'log-batch' || line.type === 'read' ? space.slots(line.ids) : noSlots
     log.take(line, slots)
     wire.take(line)
     belief.take(line)

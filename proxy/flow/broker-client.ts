@@ -72,28 +72,38 @@ interface Exchange {
   readonly open: boolean
 }
 
-/** Collects chunks until a frame is whole. */
+/**
+ * Puts each frame together in memory of its own, so that the memory of the chunks is free again at once: large answers
+ * are copied once and held once.
+ */
 function frameCutter(take: (frame: Buffer) => void): (chunk: Buffer) => void {
-  let chunks: Buffer[] = []
+  const size = Buffer.alloc(sizeBytes)
+  let sizeHeld = 0
+  let frame: Buffer | undefined
   let held = 0
-  let wanted = sizeBytes
   return (chunk) => {
-    chunks.push(chunk)
-    held += chunk.length
-    while (held >= wanted) {
-      let bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)
-      for (;;) {
-        wanted = sizeBytes
-        if (bytes.length < sizeBytes) break
-        const size = bytes.readInt32BE(0)
-        if (size < 0 || size > frameBytesMax) throw new Error(`an answer of ${size} bytes`)
-        wanted = sizeBytes + size
-        if (bytes.length < wanted) break
-        take(bytes.subarray(sizeBytes, wanted))
-        bytes = bytes.subarray(wanted)
+    let at = 0
+    while (at < chunk.length) {
+      if (frame === undefined) {
+        const count = chunk.copy(size, sizeHeld, at)
+        at += count
+        sizeHeld += count
+        if (sizeHeld < sizeBytes) return
+        const frameBytes = size.readInt32BE(0)
+        if (frameBytes < 0 || frameBytes > frameBytesMax) {
+          throw new Error(`an answer of ${frameBytes} bytes`)
+        }
+        frame = Buffer.allocUnsafe(frameBytes)
+        held = 0
+        sizeHeld = 0
       }
-      chunks = bytes.length === 0 ? [] : [bytes]
-      held = bytes.length
+      const count = chunk.copy(frame, held, at)
+      at += count
+      held += count
+      if (held < frame.length) return
+      const whole = frame
+      frame = undefined
+      take(whole)
     }
   }
 }
@@ -141,6 +151,7 @@ function openExchange(
         } catch (cause) {
           end(`an answer that cannot be read: ${(cause as Error).message}`)
         }
+        return true
       },
       ended: () => end('the broker ended the connection'),
       closed: (failure) => end(failure ?? 'the connection was closed'),

@@ -172,12 +172,40 @@ export function setBatchLength(batchBytes: Buffer): void {
 
 // Records: zigzag varints, unlike the protocol's own.
 
+/**
+ * Where the parts of one record lie in `bytes`. One object stands for each record of a batch in turn, so that a log of
+ * millions is read without making anything for a record. A part that is null starts at -1.
+ */
+export interface RecordPlaces {
+  bytes: Buffer
+  offset: number
+  timestampMs: number
+  keyStart: number
+  keyEnd: number
+  valueStart: number
+  valueEnd: number
+  headerCount: number
+  /** Four for each header: where its key starts and ends, where its value does. */
+  headers: Int32Array
+}
+
 interface RecordCursor {
   bytes: Buffer
   position: number
 }
 
+const headerPlaces = 4
+
 function readVarint(cursor: RecordCursor): number {
+  const first = cursor.bytes[cursor.position]
+  if (first !== undefined && first < 0x80) {
+    cursor.position++
+    return (first >>> 1) ^ -(first & 1)
+  }
+  return readLongVarint(cursor)
+}
+
+function readLongVarint(cursor: RecordCursor): number {
   const { bytes } = cursor
   let raw = 0
   let factor = 1
@@ -192,34 +220,47 @@ function readVarint(cursor: RecordCursor): number {
   throw new ProtocolError('a varint of more than 10 bytes', cursor.position)
 }
 
-function readPart(cursor: RecordCursor): Buffer | null {
+/** Steps over a part and gives where it starts; -1 for null. It ends at the cursor. */
+function passPart(cursor: RecordCursor): number {
   const length = readVarint(cursor)
-  if (length === -1) return null
+  if (length === -1) return -1
   const start = cursor.position
   if (length < 0 || length > cursor.bytes.length - start) {
     throw new ProtocolError(`a part of ${length} bytes`, start)
   }
   cursor.position = start + length
-  return cursor.bytes.subarray(start, start + length)
+  return start
 }
 
-/** Inflates the batch if it must, and reads its records. Keys and values are views. */
-export function readRecords(batch: BatchHeader): LogRecord[] {
+/** Inflates the batch if it must, and shows its records one after the other. */
+export function eachRecord(batch: BatchHeader, visit: (record: RecordPlaces) => void): void {
   if (batch.truncated) throw new ProtocolError('the batch is cut off', batch.bytes.length)
   const bytes = decompress(batch.compression, batch.bytes.subarray(batchHeaderBytes))
   if (batch.recordCount < 0 || batch.recordCount * recordBytesMin > bytes.length) {
     throw new ProtocolError(`${batch.recordCount} records in ${bytes.length} bytes`, at.recordCount)
   }
   const cursor: RecordCursor = { bytes, position: 0 }
-  const records: LogRecord[] = []
-  for (let left = batch.recordCount; left > 0; left--) records.push(readRecord(cursor, batch))
+  const record: RecordPlaces = {
+    bytes,
+    offset: 0,
+    timestampMs: 0,
+    keyStart: -1,
+    keyEnd: -1,
+    valueStart: -1,
+    valueEnd: -1,
+    headerCount: 0,
+    headers: new Int32Array(headerPlaces),
+  }
+  for (let left = batch.recordCount; left > 0; left--) {
+    findRecord(cursor, batch, record)
+    visit(record)
+  }
   if (cursor.position !== bytes.length) {
     throw new ProtocolError('bytes after the last record', cursor.position)
   }
-  return records
 }
 
-function readRecord(cursor: RecordCursor, batch: BatchHeader): LogRecord {
+function findRecord(cursor: RecordCursor, batch: BatchHeader, record: RecordPlaces): void {
   const length = readVarint(cursor)
   const end = cursor.position + length
   if (length < 0 || end > cursor.bytes.length) {
@@ -227,23 +268,54 @@ function readRecord(cursor: RecordCursor, batch: BatchHeader): LogRecord {
   }
   cursor.position++ // Attributes, which no version uses.
   const timestampDelta = readVarint(cursor)
-  const offsetDelta = readVarint(cursor)
-  const key = readPart(cursor)
-  const value = readPart(cursor)
+  record.timestampMs =
+    batch.timestampType === 'append' ? batch.maxTimestampMs : batch.baseTimestampMs + timestampDelta
+  record.offset = batch.baseOffset + readVarint(cursor)
+  record.keyStart = passPart(cursor)
+  record.keyEnd = cursor.position
+  record.valueStart = passPart(cursor)
+  record.valueEnd = cursor.position
   const headerCount = readVarint(cursor)
   if (headerCount < 0 || headerCount > end - cursor.position) {
     throw new ProtocolError(`${headerCount} headers`, cursor.position)
   }
-  const headers: RecordHeader[] = []
-  for (let left = headerCount; left > 0; left--) {
-    const name = readPart(cursor)
-    if (name === null) throw new ProtocolError('a header without a key', cursor.position)
-    headers.push({ key: name.toString('utf8'), value: readPart(cursor) })
+  record.headerCount = headerCount
+  if (record.headers.length < headerCount * headerPlaces) {
+    record.headers = new Int32Array(headerCount * headerPlaces * 2)
+  }
+  const { headers } = record
+  for (let place = 0; place < headerCount * headerPlaces; place += headerPlaces) {
+    const keyStart = passPart(cursor)
+    if (keyStart < 0) throw new ProtocolError('a header without a key', cursor.position)
+    headers[place] = keyStart
+    headers[place + 1] = cursor.position
+    headers[place + 2] = passPart(cursor)
+    headers[place + 3] = cursor.position
   }
   if (cursor.position !== end) throw new ProtocolError('a record of another length', end)
-  const timestampMs =
-    batch.timestampType === 'append' ? batch.maxTimestampMs : batch.baseTimestampMs + timestampDelta
-  return { offset: batch.baseOffset + offsetDelta, timestampMs, key, value, headers }
+}
+
+/** Inflates the batch if it must, and reads its records. Keys and values are views. */
+export function readRecords(batch: BatchHeader): LogRecord[] {
+  const records: LogRecord[] = []
+  eachRecord(batch, (record) => {
+    const { bytes, offset, timestampMs, headers } = record
+    const part = (start: number, end: number) => (start < 0 ? null : bytes.subarray(start, end))
+    records.push({
+      offset,
+      timestampMs,
+      key: part(record.keyStart, record.keyEnd),
+      value: part(record.valueStart, record.valueEnd),
+      headers: Array.from({ length: record.headerCount }, (_, index) => {
+        const place = index * headerPlaces
+        return {
+          key: bytes.toString('utf8', headers[place], headers[place + 1]),
+          value: part(headers[place + 2] ?? -1, headers[place + 3] ?? -1),
+        }
+      }),
+    })
+  })
+  return records
 }
 
 export interface TransactionMarker {

@@ -16,7 +16,7 @@ import type { JournalEntry } from '../../gauntlet/workloads/journal.ts'
 import { mistakeNames, mistakes } from '../../gauntlet/workloads/mistakes.ts'
 import { createClusterClient } from '../../validators/readers/cluster-client.ts'
 import { readLog } from '../../validators/readers/kafka-log.ts'
-import { defaultIdSelector, idSelector } from '../../validators/selector.ts'
+import { defaultIdSelector, placedIdSelector } from '../../validators/selector.ts'
 import {
   type CopyOptions,
   type CopyResult,
@@ -241,7 +241,7 @@ describe('the settings of a copier', () => {
           role: 'output',
           topic: 'settings-output',
           partition,
-          select: idSelector(defaultIdSelector),
+          select: placedIdSelector(defaultIdSelector),
           nowMs: () => runtime.nowMs(),
           sink: (line) => {
             if (line.type === 'log-batch') codecs.add(String(line.codec))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { idSelector } from '../../validators/selector.ts'
+import { eachRecord, readBatches, writeBatch } from '../../proxy/protocol/record-batch.ts'
+import { idSelector, placedIdSelector } from '../../validators/selector.ts'
 
 const record = (value: string | null, key: string | null = null) => ({
   key: key === null ? null : Buffer.from(key),
@@ -37,6 +38,36 @@ describe('an id selector', () => {
     expect(idSelector('regex:id=([a-z]+-[0-9]+)')(record('x id=in-5 y'))).toBe('in-5')
     expect(idSelector('regex:in-[0-9]+')(record('x id=in-5 y'))).toBe('in-5')
     expect(idSelector('regex:in-[0-9]+')(record('nothing'))).toBeNull()
+  })
+
+  it('finds the same in the bytes of a log', () => {
+    const records = [
+      record('in-1'),
+      record('v', 'k'),
+      record(''),
+      record(null),
+      record('{"order":{"id":"Ä 1"}}', 'ümlaut-7'),
+      record('x id=in-5 y', 'a-key-that-is-longer-than-sixteen-bytes'),
+      { ...record('v'), headers: [] },
+      { ...record('v'), headers: [{ key: 'gauntlet-i', value: Buffer.from('no') }] },
+      { ...record('v'), headers: [{ key: 'gauntlet-id', value: Buffer.from('i'.repeat(600)) }] },
+    ]
+    const [batch] = readBatches(writeBatch({ records }))
+    if (batch === undefined) throw new Error('a batch was written')
+    for (const text of [
+      'header:gauntlet-id',
+      'header:empty',
+      'header:other',
+      'key',
+      'value',
+      'json:$.order.id',
+      'regex:id=([a-z]+-[0-9]+)',
+    ]) {
+      const select = placedIdSelector(text)
+      const found: Array<string | null> = []
+      eachRecord(batch, (places) => found.push(select(places)))
+      expect(found, text).toEqual(records.map(idSelector(text)))
+    }
   })
 
   it('says what is wrong with one that it does not understand', () => {

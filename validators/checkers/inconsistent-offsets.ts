@@ -86,7 +86,8 @@ function partitionsThatDiffer(history: History): ReadonlySet<string> {
       const known = handed.get(key) ?? { read: emptySum(), inLog: emptySum(), last: -1 }
       handed.set(key, known)
       addRead(known.read, line, history.slots(line.ids))
-      for (const [first, count] of line.offsets) known.last = Math.max(known.last, first + count - 1)
+      for (const [first, count] of line.offsets)
+        known.last = Math.max(known.last, first + count - 1)
     }
     for (const line of history.lines('log-batch')) {
       if (line.type !== 'log-batch' || line.state !== 'committed') continue

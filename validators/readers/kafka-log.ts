@@ -6,10 +6,10 @@ import type { FieldValue, Message } from '../../proxy/protocol/codec.ts'
 import { initCompression } from '../../proxy/protocol/compression.ts'
 import {
   type BatchHeader,
+  eachRecord,
   hasValidCrc,
   readBatches,
   readMarker,
-  readRecords,
 } from '../../proxy/protocol/record-batch.ts'
 import type {
   LogBatchLine,
@@ -18,7 +18,7 @@ import type {
   LogRole,
   PartitionEndLine,
 } from '../history-line.ts'
-import type { IdSelector } from '../selector.ts'
+import type { PlacedIdSelector } from '../selector.ts'
 import { type ClusterClient, checkCode } from './cluster-client.ts'
 
 export type LogLine = LogBatchLine | LogMarkerLine | LogDamageLine | PartitionEndLine
@@ -32,15 +32,15 @@ export interface LogReaderOptions {
   partition: number
   /** Reading begins here, or at the log's start if that is later. */
   firstOffset?: number
-  select: IdSelector
+  select: PlacedIdSelector
   /** Where the number of the plan's invariant lies; only for outputs. */
-  selectValue?: IdSelector
+  selectValue?: PlacedIdSelector
   nowMs: () => number
   sink: LineSink
 }
 
-/** Taken per question; one larger batch still comes whole. */
-const fetchBytesMax = 4 * 1024 * 1024
+/** Taken per question; one larger batch still comes whole. Of each partition two answers are held at most. */
+const fetchBytesMax = 2 * 1024 * 1024
 const fetchWaitMs = 500
 /** Topic names instead of topic ids, and every broker from 3.0 on has it. */
 const fetchVersion = 12
@@ -156,24 +156,25 @@ export async function readLog(options: LogReaderOptions): Promise<PartitionEndLi
   const states = decideStates(sink)
   let offset = firstOffset
   let empty = 0
-  while (offset < bounds.highWatermark) {
-    const answer = await fetchFrom(cluster, options, offset)
-    const records = answer.records
-    const before = offset
-    for (const batch of records instanceof Buffer ? readBatches(records) : []) {
-      if (batch.truncated) break
-      const last = batch.baseOffset + batch.lastOffsetDelta
-      if (last < offset) continue
-      if (batch.baseOffset >= bounds.highWatermark) break
-      await states.take(lineOf(batch, options))
-      offset = last + 1
-    }
-    empty = offset === before ? empty + 1 : 0
+  let asked = offset < bounds.highWatermark ? fetchFrom(cluster, options, offset) : undefined
+  while (asked !== undefined) {
+    const { records } = await asked
+    const batches = (records instanceof Buffer ? readBatches(records) : []).filter(
+      (batch) =>
+        !batch.truncated && lastOf(batch) >= offset && batch.baseOffset < bounds.highWatermark,
+    )
+    empty = batches.length === 0 ? empty + 1 : 0
     if (empty >= emptyAnswersMax) {
       throw new Error(
         `no batch at offset ${offset} of ${topic}-${partition}, below its high watermark`,
       )
     }
+    for (const batch of batches) offset = Math.max(offset, lastOf(batch) + 1)
+    // The broker gets the next piece ready while this one is decoded.
+    asked = offset < bounds.highWatermark ? fetchFrom(cluster, options, offset) : undefined
+    // A failure is told at the top of the next round; until then nobody waits for it.
+    asked?.catch(() => undefined)
+    for (const batch of batches) await states.take(lineOf(batch, options))
   }
   await states.finish()
   const end: PartitionEndLine = {
@@ -190,6 +191,10 @@ export async function readLog(options: LogReaderOptions): Promise<PartitionEndLi
   return end
 }
 
+function lastOf(batch: BatchHeader): number {
+  return batch.baseOffset + batch.lastOffsetDelta
+}
+
 type Undecided = LogBatchLine | LogMarkerLine | LogDamageLine
 
 /** Turns a batch into its line; a transactional one is `open` until its marker is seen. */
@@ -197,7 +202,7 @@ function lineOf(batch: BatchHeader, options: LogReaderOptions): Undecided {
   const { role, topic, partition, select, selectValue, nowMs } = options
   const at = { atMs: nowMs(), role, topic, partition }
   const { baseOffset, producerId, producerEpoch, baseSequence, transactional } = batch
-  const lastOffset = baseOffset + batch.lastOffsetDelta
+  const lastOffset = lastOf(batch)
   const damaged = (problem: string): LogDamageLine => ({
     type: 'log-damage',
     ...at,
@@ -221,9 +226,7 @@ function lineOf(batch: BatchHeader, options: LogReaderOptions): Undecided {
         timestampMs: batch.maxTimestampMs,
       }
     }
-    const records = readRecords(batch)
-    const ids = records.map(select)
-    const isDense = records.every((record, index) => record.offset === baseOffset + index)
+    const { ids, values, offsets } = contentOf(batch, select, selectValue)
     return {
       type: 'log-batch',
       ...at,
@@ -237,13 +240,37 @@ function lineOf(batch: BatchHeader, options: LogReaderOptions): Undecided {
       codec: batch.compression,
       timestampMs: batch.maxTimestampMs,
       ids,
-      ...(selectValue === undefined
-        ? {}
-        : { values: records.map((record) => numberIn(selectValue(record))) }),
-      ...(isDense ? {} : { offsets: records.map((record) => record.offset) }),
+      ...(values === undefined ? {} : { values }),
+      ...(offsets === undefined ? {} : { offsets }),
     }
   } catch (cause) {
     return damaged((cause as Error).message)
+  }
+}
+
+/** What is kept of a batch's records; their offsets only where some are missing in between. */
+function contentOf(
+  batch: BatchHeader,
+  select: PlacedIdSelector,
+  selectValue: PlacedIdSelector | undefined,
+): Pick<LogBatchLine, 'ids' | 'values' | 'offsets'> {
+  const { baseOffset } = batch
+  const ids: Array<string | null> = []
+  const values: Array<number | null> | undefined = selectValue === undefined ? undefined : []
+  let offsets: number[] | undefined
+  eachRecord(batch, (record) => {
+    const { offset } = record
+    if (offsets === undefined && offset !== baseOffset + ids.length) {
+      offsets = ids.map((_, index) => baseOffset + index)
+    }
+    offsets?.push(offset)
+    ids.push(select(record))
+    if (selectValue !== undefined) values?.push(numberIn(selectValue(record)))
+  })
+  return {
+    ids,
+    ...(values === undefined ? {} : { values }),
+    ...(offsets === undefined ? {} : { offsets }),
   }
 }
 

@@ -5,7 +5,7 @@ import { initCompression } from '../../../proxy/protocol/compression.ts'
 import { writeBatch, writeMarker } from '../../../proxy/protocol/record-batch.ts'
 import type { ClusterClient, Question } from '../../../validators/readers/cluster-client.ts'
 import { type LogLine, readLog } from '../../../validators/readers/kafka-log.ts'
-import { idSelector } from '../../../validators/selector.ts'
+import { placedIdSelector } from '../../../validators/selector.ts'
 
 beforeAll(() => initCompression())
 
@@ -76,7 +76,7 @@ async function linesOf(cluster: ClusterClient, firstOffset?: number): Promise<Lo
     topic: 'output',
     partition: 0,
     ...(firstOffset === undefined ? {} : { firstOffset }),
-    select: idSelector('key'),
+    select: placedIdSelector('key'),
     nowMs: () => 1,
     sink: (line) => void lines.push(line),
   })
@@ -125,6 +125,38 @@ describe('the reader of the log', () => {
       lastOffset: 1,
     })
     expect(lines.at(-1)).toMatchObject({ type: 'partition-end', firstOffset: 0, highWatermark: 8 })
+  })
+
+  it('asks for the next piece before it has decoded the one at hand', async () => {
+    const cluster = leaderOf([data(0, ['a']), data(1, ['b']), data(2, ['c'])], {
+      bytesPerAnswer: 1,
+    })
+    const told: string[] = []
+    await readLog({
+      cluster: {
+        ...cluster,
+        askLeader(at, question, check) {
+          const [topic] = question.message.topics as Message[]
+          const [partition] = topic?.partitions as Message[]
+          if (question.api === 'Fetch') told.push(`asked from ${partition?.fetchOffset}`)
+          return cluster.askLeader(at, question, check)
+        },
+      },
+      role: 'output',
+      topic: 'output',
+      partition: 0,
+      select: placedIdSelector('key'),
+      nowMs: () => 1,
+      sink: (line) => void (line.type === 'log-batch' && told.push(`told ${line.ids.join()}`)),
+    })
+    expect(told).toEqual([
+      'asked from 0',
+      'asked from 1',
+      'told a',
+      'asked from 2',
+      'told b',
+      'told c',
+    ])
   })
 
   it('gives the same lines whatever each answer holds, cut off in the middle of a batch too', async () => {
