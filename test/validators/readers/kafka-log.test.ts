@@ -136,9 +136,9 @@ describe('the reader of the log', () => {
       cluster: {
         ...cluster,
         askLeader(at, question, check) {
-          const [topic] = question.message.topics as Message[]
-          const [partition] = topic?.partitions as Message[]
-          if (question.api === 'Fetch') told.push(`asked from ${partition?.fetchOffset}`)
+          const topic = (question.message.topics as Message[])[0] as Message
+          const partition = (topic.partitions as Message[])[0] as Message
+          if (question.api === 'Fetch') told.push(`asked from ${partition.fetchOffset}`)
           return cluster.askLeader(at, question, check)
         },
       },
