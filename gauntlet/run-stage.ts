@@ -15,7 +15,7 @@ import { prepareSecurity } from './clusters/embedded-security.ts'
 import { externalCluster } from './clusters/external.ts'
 import { entryFile } from './entry.ts'
 import { createHooks, type Hooks } from './hooks.ts'
-import { createHost } from './host.ts'
+import { createHost, type HostParts } from './host.ts'
 import type { InstanceChange, Instances } from './workloads/workload.ts'
 
 const loopback = '127.0.0.1'
@@ -31,8 +31,16 @@ export interface Stage {
   stop(): Promise<void>
 }
 
-export interface StageParts {
-  plan: Plan
+/** What a stage must know of a plan; whoever has no plan says it by itself. */
+export type StagePlan = Pick<
+  Plan,
+  'cluster' | 'seed' | 'advertise' | 'doorTls' | 'faults' | 'topics'
+>
+
+export interface StageParts<Wanted extends StagePlan = Plan> {
+  plan: Wanted
+  /** To be behind the proxy beside those that the plan's faults speak of. */
+  planes?: readonly Plane[]
   runtime: Runtime
   /** Ends a start that is under way. */
   signal: AbortSignal
@@ -43,8 +51,8 @@ export interface StageParts {
     change: 'started' | 'killed' | 'stopped' | 'paused' | 'resumed' | 'exited',
   ) => void
   onLog: (line: string) => void
-  /** The application's processes; they come later than the proxy. */
-  instances: Instances
+  /** The application's processes, where they are ours; they come later than the proxy. */
+  instances?: Instances
   onInstance: (instance: string, change: InstanceChange) => void
 }
 
@@ -54,7 +62,7 @@ interface Front {
 }
 
 async function startFront(
-  { plan, runtime, onEvents }: StageParts,
+  { plan, runtime, onEvents }: StageParts<StagePlan>,
   bootstrap: readonly SocketAddress[],
   host: Host | undefined,
   access: BrokerAccess | undefined,
@@ -83,8 +91,13 @@ async function startFront(
   return { proxy, door }
 }
 
+/** The application's processes as the proxy may ask for them; nothing where they are not ours. */
+function clientsOf({ instances, onInstance }: StageParts<StagePlan>): Pick<HostParts, 'clients'> {
+  return instances === undefined ? {} : { clients: { instances, told: onInstance } }
+}
+
 async function embeddedStage(
-  parts: StageParts,
+  parts: StageParts<StagePlan>,
   wanted: Extract<Plan['cluster'], { kind: 'embedded' }>,
 ): Promise<Stage> {
   const ports = await planEmbeddedPorts(wanted.brokers)
@@ -92,17 +105,16 @@ async function embeddedStage(
   const bootstrap = ports.map(({ client }) => ({ host: loopback, port: client }))
   const hooks = createHooks({ folder: parts.logDirectory })
   const brokers = { cluster: () => cluster, told: parts.onBroker }
-  const clients = { instances: parts.instances, told: parts.onInstance }
   const prepared = wanted.isSecured ? await prepareSecurity(parts.runtime.nowMs()) : undefined
   const front = await startFront(
     parts,
     bootstrap,
-    createHost({ brokers, clients, hooks }),
+    createHost({ brokers, ...clientsOf(parts), hooks }),
     prepared?.access,
   )
   const { proxy } = front
   try {
-    const planes = planesOf(parts.plan.faults)
+    const planes = new Set([...planesOf(parts.plan.faults), ...(parts.planes ?? [])])
     const behind: Partial<Record<Exclude<Plane, 'client'>, Map<number, Address>>> = {}
     for (const { node, client, interBroker, controller } of ports) {
       await proxy.engine.noteBroker(node, { host: loopback, port: client })
@@ -143,26 +155,29 @@ async function embeddedStage(
 }
 
 async function externalStage(
-  parts: StageParts,
+  parts: StageParts<StagePlan>,
   wanted: Extract<Plan['cluster'], { kind: 'external' }>,
 ): Promise<Stage> {
   const access = readAccess(wanted)
   const cluster = await externalCluster(wanted.bootstrap, access)
   const bootstrap = cluster.brokers.map(({ address }) => address)
   const hooks = createHooks({ folder: parts.logDirectory })
-  const clients = { instances: parts.instances, told: parts.onInstance }
-  const front = await startFront(parts, bootstrap, createHost({ clients, hooks }), access)
+  const host = createHost({ ...clientsOf(parts), hooks })
+  const front = await startFront(parts, bootstrap, host, access)
   const { engine } = front.proxy
   for (const { node, address } of cluster.brokers) await engine.noteBroker(node, address)
   return stageOf(cluster, front, hooks, () => cluster.stop())
 }
 
 /** The proxy in front of a cluster that runs already and stays; only its client plane can be seen. */
-export async function stageOn(parts: StageParts, cluster: Cluster): Promise<Stage> {
+export async function stageOn(parts: StageParts<StagePlan>, cluster: Cluster): Promise<Stage> {
   const hooks = createHooks({ folder: parts.logDirectory })
-  const clients = { instances: parts.instances, told: parts.onInstance }
   const brokers = cluster.can.kill ? { cluster: () => cluster, told: parts.onBroker } : undefined
-  const host = createHost({ clients, hooks, ...(brokers === undefined ? {} : { brokers }) })
+  const host = createHost({
+    ...clientsOf(parts),
+    hooks,
+    ...(brokers === undefined ? {} : { brokers }),
+  })
   const bootstrap = cluster.brokers.map(({ address }) => address)
   const front = await startFront(parts, bootstrap, host, cluster.access)
   const { proxy } = front
@@ -200,7 +215,7 @@ function stageOf(
   }
 }
 
-export function raiseStage(parts: StageParts): Promise<Stage> {
+export function raiseStage(parts: StageParts<StagePlan>): Promise<Stage> {
   const { cluster } = parts.plan
   return cluster.kind === 'embedded' ? embeddedStage(parts, cluster) : externalStage(parts, cluster)
 }

@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperatorError } from '../proxy/errors.ts'
+import type { BrokerAccess } from '../proxy/flow/access.ts'
 import { systemRuntime } from '../proxy/runtime.ts'
 import { auditCluster } from '../validators/audit.ts'
 import type { AuditSummary } from '../validators/audit-steps.ts'
@@ -29,14 +30,17 @@ export interface TopicsToVerify {
 const askTimeoutMs = 10_000
 const patienceMs = 10_000
 
-async function partitionCounts(
+/** How many partitions each topic has. */
+export async function partitionCounts(
   bootstrap: readonly string[],
   topics: readonly string[],
+  access?: BrokerAccess,
 ): Promise<Map<string, number>> {
   const client = createClusterClient(bootstrap, {
     clientId: 'gauntlet-verify',
     requestTimeoutMs: askTimeoutMs,
     patienceMs,
+    access,
   })
   const counts = new Map<string, number>()
   try {

@@ -19,6 +19,7 @@ export const operatorErrors = {
   'wrong-plan': { exit: exitCodes.plan, httpStatus: 422 },
   'wrong-fault': { exit: exitCodes.plan, httpStatus: 422 },
   'unknown-fault': { exit: exitCodes.plan, httpStatus: 404 },
+  'fault-not-in-time': { exit: exitCodes.inconclusive, httpStatus: 504 },
   'unknown-transaction': { exit: exitCodes.usage, httpStatus: 404 },
   'file-not-found': { exit: exitCodes.usage, httpStatus: 404 },
   'wrong-history': { exit: exitCodes.usage, httpStatus: 422 },

@@ -190,7 +190,7 @@ function workingBefore(history: History): string[] {
 
 function workingAfter(history: History): string[] {
   const healed = lastHealedAtMs(history)
-  if (healed === undefined) return []
+  if (healed === undefined || history.run.instances.length === 0) return []
   const { progress } = history.timeline
   const living = history.run.instances.filter((instance) => !wasKilledForGood(history, instance))
   if (living.length === 0) return ['no instance was left to work after the last fault']

@@ -76,7 +76,9 @@ export function surroundingsOfRun(document: PlanDocument): Surroundings {
   return {
     cluster: isExternal ? 'external' : cluster?.docker !== undefined ? 'docker' : 'embedded',
     clients: workload.attach === undefined ? 'ours' : 'others',
-    nodes: isExternal ? undefined : (cluster?.embedded?.brokers ?? brokersDefault),
+    nodes: isExternal
+      ? undefined
+      : ((cluster?.docker ?? cluster?.embedded)?.brokers ?? brokersDefault),
     instances: workload.copier?.instances ?? workload.command?.instances ?? instancesDefault,
     topics: [input, ...outputs].flatMap(({ alias, name }) => [alias, name]),
     isSecured: document.proxy?.tls !== undefined || cluster?.embedded?.security === 'sasl-ssl',
@@ -93,6 +95,20 @@ export function surroundingsAlone({ topics, proxy }: PlanDocument): Surroundings
     instances: undefined,
     topics: known && [known.input, ...known.outputs].flatMap(({ alias, name }) => [alias, name]),
     isSecured: proxy?.tls !== undefined,
+  }
+}
+
+/** The proxy and the plan's cluster, with clients that others start: whoever uses us as a library. */
+export function surroundingsOfSession(document: PlanDocument): Surroundings {
+  const { cluster } = document
+  const alone = surroundingsAlone(document)
+  if (cluster?.external !== undefined) return alone
+  const own = cluster?.docker ?? cluster?.embedded
+  return {
+    ...alone,
+    cluster: cluster?.docker === undefined ? 'embedded' : 'docker',
+    nodes: own?.brokers ?? brokersDefault,
+    isSecured: alone.isSecured || cluster?.embedded?.security === 'sasl-ssl',
   }
 }
 

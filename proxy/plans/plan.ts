@@ -195,6 +195,12 @@ export interface ProxyPlan {
   faults: FaultSpec[]
 }
 
+/** What a program that drives cluster and proxy by itself wants of both. */
+export interface SessionPlan extends ProxyPlan {
+  cluster: ClusterPlan
+  topics: Plan['topics']
+}
+
 /** Names that triggers and selectors may use for topics, with the real names. */
 export function topicAliases({
   topics: { input, outputs },
@@ -252,6 +258,16 @@ export function proxyPlanOf(document: PlanDocument): ProxyPlan {
     ...given('doorTls', document.proxy?.tls),
     topicAliases: topicAliases({ topics: topicsOf(document) }),
     faults: (document.faults ?? []).map(namedFault),
+  }
+}
+
+/** Turns a valid document, of which cluster and proxy were asked, into what both need. */
+export function sessionPlanOf(document: PlanDocument): SessionPlan {
+  return {
+    ...proxyPlanOf(document),
+    ...given('doorTls', doorTlsOf(document)),
+    cluster: clusterOf(document),
+    topics: topicsOf(document),
   }
 }
 

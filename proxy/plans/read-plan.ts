@@ -1,10 +1,23 @@
 // YAML text -> Plan, or every problem with its place. Nothing else reads plans: the command line, the REST
 // interface and the tests all come through here.
-import { faultFlaws, surroundingsAlone, surroundingsOfRun } from './fault-flaws.ts'
+import {
+  faultFlaws,
+  type Surroundings,
+  surroundingsAlone,
+  surroundingsOfRun,
+  surroundingsOfSession,
+} from './fault-flaws.ts'
 import { type KafkaNames, kafkaNames, withKafkaNames } from './kafka-names.ts'
 import { notYetFlaws } from './not-yet.ts'
 import { resolveOverride } from './overrides.ts'
-import { type Plan, type ProxyPlan, planOf, proxyPlanOf } from './plan.ts'
+import {
+  type Plan,
+  type ProxyPlan,
+  planOf,
+  proxyPlanOf,
+  type SessionPlan,
+  sessionPlanOf,
+} from './plan.ts'
 import { planFlaws } from './plan-flaws.ts'
 import { type PlanDocument, PlanSchema } from './plan-schema.ts'
 import {
@@ -65,7 +78,7 @@ function proxySchema(names: KafkaNames): Record<string, unknown> {
 /** Reads a plan that is to be run. */
 export function readPlan(text: string, file: string, options: ReadOptions = {}): ReadResult {
   const schema = planSchema(options.names ?? kafkaNames)
-  const read = readDocument(text, file, { ...options, schema, alone: false })
+  const read = readDocument(text, file, { ...options, schema, around: surroundingsOfRun })
   if ('problems' in read) return read
   return { plan: planOf(read.document, { file, text: read.text }) }
 }
@@ -77,17 +90,33 @@ export function readProxyPlan(
   options: ReadOptions = {},
 ): ReadResult<ProxyPlan> {
   const schema = proxySchema(options.names ?? kafkaNames)
-  const read = readDocument(text, file, { ...options, schema, alone: true })
+  const read = readDocument(text, file, { ...options, schema, around: surroundingsAlone })
   if ('problems' in read) return read
   return { plan: proxyPlanOf(read.document) }
 }
 
+/** The same for whoever starts a cluster and the proxy in front of it, and drives both from a program. */
+export function readSessionPlan(
+  text: string,
+  file: string,
+  options: ReadOptions = {},
+): ReadResult<SessionPlan> {
+  const schema = proxySchema(options.names ?? kafkaNames)
+  const around = surroundingsOfSession
+  const read = readDocument(text, file, { ...options, schema, around })
+  if ('problems' in read) return read
+  return { plan: sessionPlanOf(read.document) }
+}
+
+/** Where the document's faults are to work. */
+type Around = (document: PlanDocument) => Surroundings
+
 function readDocument(
   text: string,
   file: string,
-  options: ReadOptions & { schema: Record<string, unknown>; alone: boolean },
+  options: ReadOptions & { schema: Record<string, unknown>; around: Around },
 ): { document: PlanDocument; text: string } | { problems: PlanProblem[] } {
-  const { schema, alone } = options
+  const { schema, around } = options
   const read = readSource(text, file)
   if ('problems' in read) return read
   const { source } = read
@@ -100,7 +129,7 @@ function readDocument(
   if (wrongFlags.length > 0) return { problems: wrongFlags }
   const result = sourceData(source)
   if ('problems' in result) return result
-  const flaws = flawsOf(result.data, schema, alone)
+  const flaws = flawsOf(result.data, schema, around)
   if (flaws.length > 0) return { problems: placeFlaws(source, flaws) }
   return { document: result.data as PlanDocument, text: sourceText(source) }
 }
@@ -145,18 +174,17 @@ function flagProblem(text: string, message: string): PlanProblem {
   }
 }
 
-function flawsOf(data: unknown, schema: Record<string, unknown>, alone: boolean): Flaw[] {
+function flawsOf(data: unknown, schema: Record<string, unknown>, around: Around): Flaw[] {
   const byShape = schemaFlaws(schema, data)
   const topLevelSound = byShape.every(({ path }) => path[0] === 'faults' && path.length > 1)
   // The other checks trust the shape; a wrong fault does not keep us from looking at the others.
   if (!topLevelSound) return byShape
   const document = data as PlanDocument
   const isSound = (index: number) => !byShape.some(({ path }) => path[1] === index)
-  const around = alone ? surroundingsAlone(document) : surroundingsOfRun(document)
   return [
     ...byShape,
     ...notYetFlaws(document),
     ...planFlaws(document),
-    ...faultFlaws(document, isSound, around),
+    ...faultFlaws(document, isSound, around(document)),
   ]
 }
