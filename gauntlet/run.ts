@@ -91,8 +91,9 @@ async function inPhase<Value>(
 
 /** Rejects when the run is interrupted: what cannot be stopped in its middle is left behind. */
 function unlessInterrupted<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
+  let stop = (): void => undefined
   const interrupted = new Promise<never>((_resolve, reject) => {
-    const stop = (): void => {
+    stop = () => {
       try {
         throwIfInterrupted(signal)
       } catch (cause) {
@@ -102,7 +103,8 @@ function unlessInterrupted<Value>(signal: AbortSignal, work: Promise<Value>): Pr
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop, { once: true })
   })
-  return Promise.race([work, interrupted])
+  // A suite has one signal for all its runs: nothing may stay on it.
+  return Promise.race([work, interrupted]).finally(() => signal.removeEventListener('abort', stop))
 }
 
 /** Looks again and again until the condition holds (true) or the time is over (false). */

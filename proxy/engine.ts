@@ -273,13 +273,18 @@ export function createEngine(
   }
 
   function changed(is: 'applied' | 'answered' | 'healed', rule: Rule): void {
-    const follows = (trigger: Trigger, then: () => void): void => {
-      if (trigger.fault !== rule.spec.name || trigger.is !== is) return
-      later(trigger.plus === undefined ? 0 : durationMs(trigger.plus), then)
-    }
+    const follows = ({ fault, is: wanted }: Trigger): boolean =>
+      fault === rule.spec.name && wanted === is
+    const delayOf = ({ plus }: Trigger): number => (plus === undefined ? 0 : durationMs(plus))
     for (const other of rules.rules()) {
-      follows(other.spec.when, () => void fireAlone(other))
-      for (const { trigger, turn } of other.window.edges) follows(trigger, turn)
+      const { when } = other.spec
+      if (follows(when)) later(delayOf(when), () => void fireAlone(other))
+      for (const { trigger, turn } of other.window.edges) {
+        if (!follows(trigger)) continue
+        // At once, or the very next message might pass before a timer of no length goes off.
+        if (delayOf(trigger) === 0) turn()
+        else later(delayOf(trigger), turn)
+      }
     }
   }
 

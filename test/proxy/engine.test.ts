@@ -357,3 +357,64 @@ describe('a long effect', () => {
     expect(firing?.effect?.length).toBeLessThan(300)
   })
 })
+
+describe('a window that opens with another fault', () => {
+  // It opened by a timer of no length, and what came at once slipped through on a busy machine.
+  it('is open for the very next message', async () => {
+    const waiting: Array<() => void> = []
+    const still = createEngine(
+      {
+        bootstrap: [broker.address],
+        listenHost: '127.0.0.1',
+        advertisedHost: '127.0.0.1',
+        advertise: {},
+        topicAliases: {},
+        journalAllProduce: false,
+      },
+      {
+        runtime: {
+          ...systemRuntime(3),
+          after(_delayMs, callback) {
+            waiting.push(callback)
+            return () => undefined
+          },
+        },
+        host: undefined,
+        listener: (event) => void events.push(event),
+      },
+    )
+    still.noteBroker(1, broker.address)
+    try {
+      still.arm({
+        name: 'opener',
+        when: { request: 'ListGroups', nth: 1 },
+        inject: { answer: { body: { throttleTimeMs: 1 } } },
+      })
+      const window = (name: string, plus?: string): void =>
+        still.arm({
+          name,
+          when: { request: 'ListGroups' },
+          from: { fault: 'opener', is: 'applied', ...(plus === undefined ? {} : { plus }) },
+          inject: { answer: { body: { throttleTimeMs: 2 } } },
+        })
+      window('at-once')
+      window('a-while-later', '5ms')
+      const { port: door } = await still.openDoor('app-0', 0)
+      const firedAfter = async (id: number): Promise<number[]> => {
+        const client = await connect(door)
+        client.send(listGroups(id))
+        expect(await nextId(client)).toBe(id)
+        return still.status().map(({ fired }) => fired)
+      }
+      expect(await firedAfter(1)).toEqual([1, 0, 0])
+      expect(await firedAfter(2)).toEqual([1, 1, 0])
+      expect(await firedAfter(3)).toEqual([1, 1, 0])
+      // Time passes.
+      for (const callback of waiting.splice(0)) callback()
+      expect(await firedAfter(4)).toEqual([1, 1, 1])
+    } finally {
+      await still.healAll()
+      await still.stop()
+    }
+  })
+})

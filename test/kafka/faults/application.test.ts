@@ -9,6 +9,9 @@ import { createHost } from '../../../gauntlet/host.ts'
 import { startGenerator } from '../../../gauntlet/workloads/generator.ts'
 import { startInstance } from '../../../gauntlet/workloads/start-workload.ts'
 import type { InstanceChange, Instances } from '../../../gauntlet/workloads/workload.ts'
+import type { BrokerClient } from '../../../proxy/flow/broker-client.ts'
+import { problemText } from '../../../proxy/plans/problem.ts'
+import { readPlan } from '../../../proxy/plans/read-plan.ts'
 import { counted, readAll } from '../copier-run.ts'
 import { type Puppet, PuppetError, startPuppet } from '../puppet/puppet.ts'
 import { type Grounds, openProxy, raiseGrounds, runtime, type TestProxy, until } from './grounds.ts'
@@ -199,6 +202,63 @@ describe('rebalance', () => {
   })
 })
 
+it('exec: the commands of a plan on disk freeze a broker at a step, and let it go on at the heal', async () => {
+  const { cluster } = grounds
+  const place = { topic, partition: 0 }
+  const broker = await grounds.leader(place)
+  const pid = cluster.pid(broker) ?? 0
+  const stateOfBroker = (): string | undefined => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2)[0]
+  }
+  const read = readPlan(
+    `
+name: hook
+workload: { copier: { client: kafkajs } }
+load: { records: 1 }
+faults:
+  - name: frozen
+    when: { request: Produce, topic: ${topic}, nth: 2 }
+    inject:
+      exec:
+        command: 'kill -STOP ${pid} && echo "$GAUNTLET_MOMENT at $GAUNTLET_API to $GAUNTLET_BROKER"'
+        heal-command: 'kill -CONT ${pid} && echo "$GAUNTLET_MOMENT"'
+    for: 1m
+`,
+    'hook.yaml',
+  )
+  if ('problems' in read) throw new Error(read.problems.map(problemText).join('\n'))
+  const [frozen] = read.plan.faults
+  if (frozen === undefined) throw new Error('the plan has one fault')
+  const clients = new Set<BrokerClient>()
+  const nodes = new Map(cluster.brokers.map(({ node, address }) => [node, address] as const))
+  const host = createHost({ hooks: createHooks({ folder }) })
+  const own = openProxy({ bootstrap: [...nodes.values()], nodes, host, clients })
+  try {
+    // Whoever comes by REST may not run commands here.
+    expect(() => own.engine.arm(frozen)).toThrow('only a plan on disk may do that')
+    own.engine.arm(frozen, 'plan')
+    const client = await own.through(broker)
+    expect((await produce(client, place, ['before'])).error).toBe('NONE')
+    const held = produce(client, place, ['meanwhile'])
+    const { firing } = await own.event('fault-applied')
+    expect(stateOfBroker()).toBe('T')
+    expect(firing.effect).toMatch(/^the command ended well after \d+ ms$/)
+    await own.engine.heal('frozen')
+    expect((await held).error).toBe('NONE')
+    expect(stateOfBroker()).not.toBe('T')
+    expect(own.status('frozen')).toMatchObject({ fired: 1, applied: 1, healed: 1 })
+    expect(await grounds.values(place)).toEqual(['before', 'meanwhile'])
+    const said = readFileSync(join(folder, 'hook-frozen-1.log'), 'utf8')
+    expect(said).toBe(`apply at Produce to ${broker}\nheal\n`)
+    expect(own.errors()).toEqual([])
+  } finally {
+    await own.engine.healAll()
+    await own.engine.stop()
+    for (const client of clients) client.close()
+  }
+})
+
 it('processes die and stand still for real, and everything is copied once all the same', async () => {
   const instances: Instances = new Map()
   const changes: InstanceChange[] = []
@@ -206,7 +266,7 @@ it('processes die and stand still for real, and everything is copied once all th
     clients: { instances, told: (_instance, change) => void changes.push(change) },
     hooks: createHooks({ folder }),
   })
-  const clients = new Set<Awaited<ReturnType<TestProxy['through']>>>()
+  const clients = new Set<BrokerClient>()
   const addresses = grounds.cluster.brokers.map(({ node, address }) => [node, address] as const)
   const nodes = new Map(addresses)
   const own = openProxy({ bootstrap: [...nodes.values()], nodes, host, clients })
