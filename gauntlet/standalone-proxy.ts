@@ -137,6 +137,7 @@ export async function runProxy(
         ...options.rest,
         engine,
         runtime,
+        terminatesTls: options.door !== undefined,
         faults: options.faults,
         pageFile: pageFile(),
         version: packageVersion(),

@@ -4,7 +4,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { RestError } from './problem.ts'
 
 export interface AccessRules {
-  /** Required for everything but health, readiness and the page's own files. */
+  /** Required for everything but health, readiness, the page and the description of REST. */
   token: string | undefined
   /** Names beside loopback ones by which a caller without a token may call us. */
   hosts: readonly string[]
@@ -34,9 +34,9 @@ function nameOf(host: string): string {
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
 /** Open to anybody who reaches the port: they say nothing of the cluster and change nothing. */
-function isOpen(path: string): boolean {
-  return path === '/health' || path === '/ready' || path === '/' || path.startsWith('/assets/')
-}
+export const openRoutes: readonly string[] = ['/', '/health', '/ready', '/openapi.json', '/docs']
+
+const isOpen = (path: string): boolean => openRoutes.includes(path) || path.startsWith('/docs/')
 
 /** Throws when the caller may not go on. */
 export function createAccess({ token, hosts }: AccessRules): (caller: Caller) => void {

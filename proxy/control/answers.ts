@@ -1,7 +1,7 @@
 // The shapes of what REST answers, for OpenAPI and whoever makes a client from it. The values come from the engine
 // and are JSON already; a shape here says what a reader may rely on.
 import Type, { type TSchema } from 'typebox'
-import { Problem } from './problem.ts'
+import { Problem, type ProblemCode, problemMediaType, statusOf } from './problem.ts'
 
 const open = { additionalProperties: true } as const
 const Milliseconds = (description: string) => Type.Number({ description })
@@ -9,12 +9,37 @@ const Milliseconds = (description: string) => Type.Number({ description })
 /** An object with one list. */
 export const list = (schema: TSchema, key: string): TSchema =>
   Type.Object({ [key]: Type.Array(schema) })
-const problemAnswer = { description: 'What is wrong, and what to do', ...Problem }
-export const withProblems = (good: Record<number, TSchema>) => ({
-  ...good,
-  '4xx': problemAnswer,
-  '5xx': problemAnswer,
-})
+
+/** What every route may refuse before it looks at what is asked. */
+const everywhere: readonly ProblemCode[] = [
+  'not-authorized',
+  'foreign-origin',
+  'unknown-host',
+  'too-many-requests',
+  'internal-error',
+]
+
+/** The answers of a route: the good ones, and one for each status of the problems that it can tell of. */
+export function withProblems(
+  good: Record<number, TSchema>,
+  ...codes: readonly ProblemCode[]
+): Record<number, object> {
+  const byStatus = new Map<number, ProblemCode[]>()
+  for (const code of [...codes, ...everywhere]) {
+    const status = statusOf(code)
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
+  const problems = [...byStatus].map(([status, told]) => [
+    status,
+    {
+      description: `Code ${told.map((code) => `\`${code}\``).join(', ')}`,
+      content: { [problemMediaType]: { schema: Problem } },
+    },
+  ])
+  return { ...good, ...Object.fromEntries(problems) }
+}
+/** What a body can do wrong. */
+export const bodyProblems = ['wrong-body', 'body-too-large', 'unsupported-media-type'] as const
 export const noContent = Type.Null({ description: 'Done; there is nothing to say' })
 
 export const Address = Type.Object({ host: Type.String(), port: Type.Integer() })

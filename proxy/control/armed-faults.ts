@@ -43,11 +43,12 @@ export interface ArmedFaults {
 }
 
 /** The fault in a body, checked as a plan's entry is; throws with the path of each wrong field. */
-export function faultOfBody(body: unknown): FaultSpec {
+export function faultOfBody(body: unknown, terminatesTls: boolean): FaultSpec {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new RestError('wrong-body', 'a fault is an object', 'See /docs for its fields.')
   }
-  const read = readProxyPlan(JSON.stringify({ faults: [body] }), 'the body')
+  const surroundings = terminatesTls ? { proxy: { tls: 'generated' } } : {}
+  const read = readProxyPlan(JSON.stringify({ ...surroundings, faults: [body] }), 'the body')
   if ('problems' in read) {
     const problems = fieldProblems(read.problems, (path) => path.split('.').slice(2).join('.'))
     const code = 'wrong-body'
@@ -70,6 +71,8 @@ export function createArmedFaults(parts: {
   runtime: Runtime
   /** Faults that the proxy was started with: they do not expire. */
   given: readonly FaultSpec[]
+  /** Whether faults may be about TLS with clients. */
+  terminatesTls: boolean
   /** Something failed that nobody waits for. */
   failed: (cause: unknown) => void
 }): ArmedFaults {
@@ -145,13 +148,13 @@ export function createArmedFaults(parts: {
     named,
     names: () => [...known.keys()],
     async arm(body, expiresMs, plan) {
-      const spec = faultOfBody(body)
+      const spec = faultOfBody(body, parts.terminatesTls)
       await arm(spec, expiresMs, plan)
       return named(spec.name)
     },
     async put(name, body, expiresMs) {
       const given = typeof body === 'object' && body !== null ? withName(name, body) : body
-      const spec = faultOfBody(given)
+      const spec = faultOfBody(given, parts.terminatesTls)
       const before = known.get(name)
       if (before !== undefined) {
         if (JSON.stringify(before.spec) === JSON.stringify(spec)) {

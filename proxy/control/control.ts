@@ -4,7 +4,7 @@ import rateLimit from '@fastify/rate-limit'
 import { fastifySSE } from '@fastify/sse'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { OperatorError } from '../errors.ts'
 import type { ProxyEvent } from '../events.ts'
 import type { FaultSpec } from '../faults/fault.ts'
@@ -15,13 +15,17 @@ import { createAccess, isLoopback } from './access.ts'
 import { createArmedFaults } from './armed-faults.ts'
 import { createArmedPlans } from './armed-plans.ts'
 import { createEventFeed, lastEventHeader } from './event-feed.ts'
+import { faultSchema } from './fault-schema.ts'
 import { createLive } from './live.ts'
+import { createMethods } from './methods.ts'
 import { createMetrics } from './metrics.ts'
+import { swaggerOptions, tidied } from './openapi.ts'
 import { addPage } from './page.ts'
-import { problemFor, problemMediaType, RestError } from './problem.ts'
+import { type Problem, problemFor, problemMediaType, RestError } from './problem.ts'
 import { createReadiness } from './readiness.ts'
-import { addRoutes, faultSchema } from './routes.ts'
+import { addRoutes } from './routes.ts'
 import { createRuns, type RunView } from './runs.ts'
+import { refuseUnreadable } from './unreadable.ts'
 import { requestValidator } from './validate-requests.ts'
 
 export const bodyBytesMax = 256 * 1024
@@ -29,7 +33,9 @@ export const httpConnectionsMax = 200
 /** Of one part of a path: transactional ids stand there. */
 const paramCharactersMax = 1_000
 /** Requests of one address in ten seconds. */
-const requestsMax = 2_000
+export const requestsMax = 2_000
+/** Of those, how many may be refused for who sent them. */
+export const refusalsMax = 100
 const requestsWindowMs = 10_000
 
 export interface ControlOptions {
@@ -40,6 +46,8 @@ export interface ControlOptions {
   token: string | undefined
   /** Names beside loopback ones by which callers without a token may call. */
   hosts?: readonly string[]
+  /** The proxy speaks TLS with its clients, so that faults may be about that. */
+  terminatesTls?: boolean
   /** Faults that the proxy was started with. */
   faults: readonly FaultSpec[]
   /** The built page; without it, `/` says how to build it. */
@@ -57,6 +65,12 @@ export interface Control {
   close(): Promise<void>
 }
 
+const pathOf = (request: FastifyRequest): string => request.url.split('?')[0] ?? '/'
+
+function sendProblem(reply: FastifyReply, problem: Problem): void {
+  void reply.code(problem.status).type(problemMediaType).send(problem)
+}
+
 /** Builds the interface without listening; `startControl` listens, tests inject. */
 export async function buildControl(
   options: Omit<ControlOptions, 'listen'>,
@@ -67,7 +81,14 @@ export async function buildControl(
   const live = createLive()
   const failed = (cause: unknown): void =>
     options.onProblem(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause))
-  const faults = createArmedFaults({ engine, runtime, given: options.faults, failed })
+  const terminatesTls = options.terminatesTls === true
+  const faults = createArmedFaults({
+    engine,
+    runtime,
+    given: options.faults,
+    terminatesTls,
+    failed,
+  })
   const plans = createArmedPlans({ faults, runtime })
   const runs = createRuns({ engine, runtime, faults, failed })
   const metrics = createMetrics({ engine, live, runs, version })
@@ -80,6 +101,10 @@ export async function buildControl(
     routerOptions: { maxParamLength: paramCharactersMax },
     forceCloseConnections: true,
     return503OnClosing: false,
+    frameworkErrors(error, _request, reply) {
+      sendProblem(reply, problemFor(error))
+    },
+    clientErrorHandler: refuseUnreadable,
     schemaErrorFormatter: (errors, dataVar) =>
       Object.assign(new Error('validation'), {
         validation: errors,
@@ -92,55 +117,57 @@ export async function buildControl(
   app.setErrorHandler((error, _request, reply) => {
     const problem = problemFor(error)
     if (problem.status === 500) failed(error)
-    void reply.code(problem.status).type(problemMediaType).send(problem)
+    sendProblem(reply, problem)
   })
-  app.setNotFoundHandler((request) => {
-    throw new RestError('not-found', `there is no ${request.method} ${request.url}`, 'See /docs.')
-  })
+  const methods = createMethods()
+  app.addHook('onRoute', methods.note)
   app.addContentTypeParser(
     ['application/yaml', 'text/yaml', 'application/x-yaml'],
     { parseAs: 'string' },
     (_request, body, done) => done(null, body),
   )
-  app.addHook('onRequest', async (request) => {
-    const { host, origin, authorization } = request.headers
-    mayCall({ path: request.url.split('?')[0] ?? '/', host, origin, authorization })
-  })
   // Whoever follows the events knows by this when it has heard of all that led to an answer.
   app.addHook('onSend', async (_request, reply) => {
     reply.header(lastEventHeader, String(feed.lastId()))
   })
   await app.register(rateLimit, { max: requestsMax, timeWindow: requestsWindowMs })
-  await app.register(fastifySSE, { heartbeatInterval: 15_000 })
-  app.addSchema(faultSchema())
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'eos-gauntlet',
-        version,
-        description:
-          'Arms faults in a running proxy, and tells what passes through it. Bodies are the same JSON as in a plan.',
-        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-      },
-      servers: [{ url: '/' }],
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-      security: [{}, { token: [] }],
-      tags: [
-        { name: 'faults', description: 'Arm, fire, release, heal, disarm' },
-        { name: 'plans', description: 'All faults of a plan at once' },
-        { name: 'runs', description: 'Runs conducted with this proxy' },
-        { name: 'state', description: 'What the proxy sees' },
-        { name: 'events', description: 'What happens, and what can be said of it' },
-        { name: 'about', description: 'Health and metrics' },
-      ],
-    },
-    refResolver: {
-      buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `def-${i}`),
-    },
+  const countRefused = app.createRateLimit({ max: refusalsMax, timeWindow: requestsWindowMs })
+  app.addHook('onRequest', async (request) => {
+    const { host, origin, authorization } = request.headers
+    try {
+      mayCall({ path: pathOf(request), host, origin, authorization })
+    } catch (refusal) {
+      // Whoever tries one token after the other is slowed down, and nobody else.
+      const count = await countRefused(request)
+      if (!count.isAllowed && count.isExceeded) {
+        throw new RestError('too-many-requests', 'too many refused requests', 'Wait a moment.')
+      }
+      throw refusal
+    }
   })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
+    const allowed = methods.at(pathOf(request))
+    if (allowed.length === 0) {
+      throw new RestError('not-found', `there is no ${pathOf(request)}`, 'See /docs.')
+    }
+    reply.header('allow', allowed.join(', '))
+    const detail = `${request.method} is not for ${pathOf(request)}`
+    throw new RestError('no-such-method', detail, `It takes ${allowed.join(', ')}.`)
+  })
+  await app.register(fastifySSE, { heartbeatInterval: 15_000 })
+  app.addSchema(faultSchema(terminatesTls ? ['terminate-tls'] : []))
+  await app.register(swagger, swaggerOptions({ version, isSecured: options.token !== undefined }))
+  let description: object | undefined
+  const described = (): object => {
+    description ??= tidied(app.swagger())
+    return description
+  }
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    transformSpecificationClone: false,
+    transformSpecification: described,
+  })
+  app.get('/openapi.json', { schema: { hide: true } }, async () => described())
   addPage(app, options.pageFile)
   addRoutes(app, {
     engine,

@@ -33,7 +33,6 @@ export type Problem = Type.Static<typeof Problem>
 const restErrors = {
   'wrong-body': 400,
   'not-authorized': 401,
-  'not-by-rest': 403,
   'foreign-origin': 403,
   'unknown-host': 403,
   'not-found': 404,
@@ -47,6 +46,13 @@ const restErrors = {
   'internal-error': 500,
 } as const satisfies Record<string, number>
 export type RestErrorCode = keyof typeof restErrors
+export type ProblemCode = RestErrorCode | OperatorErrorCode
+
+export function statusOf(code: ProblemCode): number {
+  return code in restErrors
+    ? restErrors[code as RestErrorCode]
+    : operatorErrors[code as OperatorErrorCode].httpStatus
+}
 
 /** An error that a caller of REST can cause and mend. */
 export class RestError extends Error {
@@ -60,16 +66,16 @@ export class RestError extends Error {
   ) {
     super(detail)
     this.name = 'RestError'
-    this.problem = problemOf(code, restErrors[code], detail, remedy, problems)
+    this.problem = problemOf(code, detail, remedy, problems)
   }
 }
 
-function problemOf(
-  code: RestErrorCode | OperatorErrorCode,
-  status: number,
+export function problemOf(
+  code: ProblemCode,
   detail: string,
   remedy: string,
   problems: readonly FieldProblem[] = [],
+  status: number = statusOf(code),
 ): Problem {
   return {
     type: `urn:eos-gauntlet:${code}`,
@@ -108,6 +114,7 @@ const frameworkCodes: Readonly<Record<string, { code: RestErrorCode; remedy: str
     code: 'wrong-body',
     remedy: 'Let Content-Length be the length of the body.',
   },
+  FST_ERR_BAD_URL: { code: 'wrong-body', remedy: 'Encode what stands in the path.' },
   FST_ERR_VALIDATION: { code: 'wrong-body', remedy: 'See /docs for what is asked for.' },
 }
 
@@ -119,12 +126,10 @@ interface Thrown {
   validationContext?: string
 }
 
-/** The problem for whatever a route threw. */
+/** The problem for whatever a route threw, or the framework refused before one was found. */
 export function problemFor(error: unknown): Problem {
   if (error instanceof RestError) return error.problem
-  if (error instanceof OperatorError) {
-    return problemOf(error.code, operatorErrors[error.code].httpStatus, error.message, error.remedy)
-  }
+  if (error instanceof OperatorError) return problemOf(error.code, error.message, error.remedy)
   const thrown = (typeof error === 'object' && error !== null ? error : {}) as Thrown
   if (thrown.validation !== undefined) {
     const where = thrown.validationContext ?? 'body'
@@ -133,35 +138,25 @@ export function problemFor(error: unknown): Problem {
       message: message ?? 'is not right',
     }))
     const detail = `the ${where} is not as asked for`
-    return problemOf('wrong-body', 400, detail, 'See /docs for what is asked for.', problems)
+    return problemOf('wrong-body', detail, 'See /docs for what is asked for.', problems)
   }
   const known = thrown.code === undefined ? undefined : frameworkCodes[thrown.code]
   if (known !== undefined) {
-    const status = restErrors[known.code]
-    return problemOf(known.code, status, thrown.message ?? known.code, known.remedy)
+    return problemOf(known.code, thrown.message ?? known.code, known.remedy)
   }
   if (thrown.statusCode === 429) {
-    return problemOf('too-many-requests', 429, 'too many requests', 'Wait a moment.')
+    return problemOf('too-many-requests', 'too many requests', 'Wait a moment.')
   }
   if (thrown.statusCode === 406) {
-    return problemOf(
-      'not-acceptable',
-      406,
-      'this route streams events',
-      'Accept text/event-stream.',
-    )
+    return problemOf('not-acceptable', 'this route streams events', 'Accept text/event-stream.')
   }
   if (thrown.statusCode !== undefined && thrown.statusCode >= 400 && thrown.statusCode < 500) {
-    return problemOf(
-      'wrong-body',
-      thrown.statusCode,
-      thrown.message ?? 'the request is not right',
-      'See /docs for what is asked for.',
-    )
+    const detail = thrown.message ?? 'the request is not right'
+    const remedy = 'See /docs for what is asked for.'
+    return problemOf('wrong-body', detail, remedy, [], thrown.statusCode)
   }
   return problemOf(
     'internal-error',
-    500,
     'something broke in here',
     'This is a bug of eos-gauntlet; its log says more. Please report it.',
   )

@@ -1,13 +1,11 @@
 // Every route of REST: what it asks for, what it answers, and which part does the work. No logic of its own.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import Type, { type TSchema } from 'typebox'
+import Type from 'typebox'
 import { Duration, durationMs } from '../faults/vocabulary.ts'
-import { kafkaNames } from '../plans/kafka-names.ts'
-import { planSchema } from '../plans/read-plan.ts'
 import type { Runtime } from '../runtime.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
 import * as answers from './answers.ts'
-import { list, noContent, withProblems } from './answers.ts'
+import { bodyProblems, list, noContent, withProblems } from './answers.ts'
 import { type ArmedFaults, expiresDefaultMs, expiresMaxMs } from './armed-faults.ts'
 import type { ArmedPlans } from './armed-plans.ts'
 import type { EventFeed } from './event-feed.ts'
@@ -33,7 +31,11 @@ export interface RouteParts {
 }
 
 const NameParam = Type.Object({
-  name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$', maxLength: 100 }),
+  name: Type.String({
+    pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]*$',
+    maxLength: 100,
+    description: 'Letters, digits, `_`, `.` and `-`',
+  }),
 })
 type Named = { Params: { name: string } }
 
@@ -56,14 +58,6 @@ function expiresMs(query: { expires?: string }, defaultMs: number): number {
   throw new RestError('wrong-body', detail, 'Give a time above zero and up to 24h.')
 }
 
-/** A fault as a plan writes it, taken from the plan's own schema. */
-export function faultSchema(): TSchema {
-  const { properties } = planSchema(kafkaNames) as {
-    properties: { faults: { items: TSchema & Record<string, unknown> } }
-  }
-  return { ...properties.faults.items, $id: 'Fault', title: 'Fault' } as unknown as TSchema
-}
-
 export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { engine, faults, plans, runs, feed, live, readiness } = parts
   addAbout(app, parts)
@@ -80,7 +74,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
           { all: Type.Optional(Type.Boolean()) },
           { additionalProperties: false },
         ),
-        response: withProblems({ 200: list(answers.Fault, 'faults') }),
+        response: withProblems({ 200: list(answers.Fault, 'faults') }, 'wrong-body'),
       },
     },
     async (request) => ({
@@ -96,7 +90,13 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
         summary: 'Arm a fault: the same JSON as an entry of a plan’s `faults`',
         querystring: ExpiresQuery,
         body: Type.Ref('Fault'),
-        response: withProblems({ 201: answers.Fault }),
+        response: withProblems(
+          { 201: answers.Fault },
+          ...bodyProblems,
+          'conflict',
+          'cannot-do-here',
+          'wrong-fault',
+        ),
       },
     },
     async (request, reply) => {
@@ -112,7 +112,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
         operationId: 'getFault',
         summary: 'One armed fault',
         params: NameParam,
-        response: withProblems({ 200: answers.Fault }),
+        response: withProblems({ 200: answers.Fault }, 'wrong-body', 'unknown-fault'),
       },
     },
     (request) => faults.named(request.params.name),
@@ -127,7 +127,13 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
         params: NameParam,
         querystring: ExpiresQuery,
         body: Type.Ref('Fault'),
-        response: withProblems({ 200: answers.Fault, 201: answers.Fault }),
+        response: withProblems(
+          { 200: answers.Fault, 201: answers.Fault },
+          ...bodyProblems,
+          'conflict',
+          'cannot-do-here',
+          'wrong-fault',
+        ),
       },
     },
     async (request, reply) => {
@@ -145,7 +151,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
         operationId: 'disarmFault',
         summary: 'Heal a fault and disarm it',
         params: NameParam,
-        response: withProblems({ 204: noContent }),
+        response: withProblems({ 204: noContent }, 'wrong-body', 'unknown-fault'),
       },
     },
     async (request, reply) => {
@@ -176,7 +182,12 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
           operationId: `${word}Fault`,
           summary,
           params: NameParam,
-          response: withProblems({ 200: answers.Fault }),
+          response: withProblems(
+            { 200: answers.Fault },
+            'wrong-body',
+            'unknown-fault',
+            'wrong-fault',
+          ),
         },
       },
       async (request) => {
@@ -277,7 +288,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
         params: Type.Object({
           id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
         }),
-        response: withProblems({ 204: noContent }),
+        response: withProblems({ 204: noContent }, 'wrong-body', 'not-found'),
       },
     },
     async (request, reply) => {
@@ -293,6 +304,8 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     '/v1/events',
     {
       sse: 'only',
+      // A stream without a body would be kept open for nobody.
+      exposeHeadRoute: false,
       schema: {
         tags: ['events'],
         operationId: 'followEvents',
@@ -323,7 +336,12 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
           { additionalProperties: false },
         ),
         produces: ['text/event-stream'],
-        response: withProblems({ 200: Type.String({ description: 'A stream of events' }) }),
+        response: withProblems(
+          { 200: Type.String({ description: 'A stream of events' }) },
+          'wrong-body',
+          'not-acceptable',
+          'too-many-streams',
+        ),
       },
     },
     (
@@ -352,7 +370,10 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
         tags: ['about'],
         operationId: 'ready',
         summary: 'Whether a broker answers through this proxy’s eyes',
-        response: withProblems({ 200: Type.Object({ status: Type.Literal('ready') }) }),
+        response: withProblems(
+          { 200: Type.Object({ status: Type.Literal('ready') }) },
+          'cluster-unavailable',
+        ),
       },
     },
     async () => {
@@ -399,6 +420,18 @@ function addPlans(app: FastifyInstance, plans: ArmedPlans): void {
     {
       additionalProperties: true,
       description: 'A plan, as JSON, or as YAML with content type application/yaml',
+      examples: [
+        {
+          name: 'slow-commits',
+          faults: [
+            {
+              name: 'slow',
+              when: { request: 'EndTxn', every: 2 },
+              inject: { delay: { by: '200ms', of: 'reply' } },
+            },
+          ],
+        },
+      ],
     },
   )
   app.post(
@@ -410,9 +443,12 @@ function addPlans(app: FastifyInstance, plans: ArmedPlans): void {
         summary: 'Say what is wrong with a plan; start nothing',
         consumes: ['application/json', 'application/yaml'],
         body: PlanBody,
-        response: withProblems({
-          200: Type.Object({ valid: Type.Boolean(), problems: Type.Array(FieldProblem) }),
-        }),
+        response: withProblems(
+          {
+            200: Type.Object({ valid: Type.Boolean(), problems: Type.Array(FieldProblem) }),
+          },
+          ...bodyProblems,
+        ),
       },
     },
     async (request) => {
@@ -430,7 +466,13 @@ function addPlans(app: FastifyInstance, plans: ArmedPlans): void {
         consumes: ['application/json', 'application/yaml'],
         querystring: ExpiresQuery,
         body: PlanBody,
-        response: withProblems({ 201: answers.ArmedPlan }),
+        response: withProblems(
+          { 201: answers.ArmedPlan },
+          ...bodyProblems,
+          'conflict',
+          'cannot-do-here',
+          'wrong-fault',
+        ),
       },
     },
     async (request, reply) => {
@@ -458,7 +500,7 @@ function addPlans(app: FastifyInstance, plans: ArmedPlans): void {
         operationId: 'getPlan',
         summary: 'One plan and what has become of its faults',
         params: NameParam,
-        response: withProblems({ 200: answers.ArmedPlan }),
+        response: withProblems({ 200: answers.ArmedPlan }, 'wrong-body', 'not-found'),
       },
     },
     (request) => plans.named(request.params.name),
@@ -471,7 +513,7 @@ function addPlans(app: FastifyInstance, plans: ArmedPlans): void {
         operationId: 'stopPlan',
         summary: 'Heal and disarm all faults of a plan',
         params: NameParam,
-        response: withProblems({ 204: noContent }),
+        response: withProblems({ 204: noContent }, 'wrong-body', 'not-found'),
       },
     },
     async (request, reply) => {
@@ -487,7 +529,10 @@ const VerdictBody = Type.Object(
     expected: Type.Optional(Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE'])),
     reasons: Type.Array(Type.String({ maxLength: 2_000 }), { maxItems: 100 }),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [{ verdict: 'FAIL', expected: 'PASS', reasons: ['3 records twice'] }],
+  },
 )
 
 function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
@@ -523,9 +568,14 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
               }),
             ),
           },
-          { additionalProperties: false },
+          {
+            additionalProperties: false,
+            examples: [
+              { name: 'nightly', instances: ['app-0', 'app-1'], topicAliases: { input: 'orders' } },
+            ],
+          },
         ),
-        response: withProblems({ 201: answers.Run }),
+        response: withProblems({ 201: answers.Run }, ...bodyProblems, 'conflict', 'address-in-use'),
       },
     },
     async (request, reply) => {
@@ -542,7 +592,7 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
         operationId: 'getRun',
         summary: 'One run; asking for it tells that its conductor lives',
         params: NameParam,
-        response: withProblems({ 200: answers.Run }),
+        response: withProblems({ 200: answers.Run }, 'wrong-body', 'not-found'),
       },
     },
     async (request) => {
@@ -566,7 +616,7 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
           operationId: word === 'warm' ? 'warmRun' : 'stopClocksOfRun',
           summary,
           params: NameParam,
-          response: withProblems({ 200: answers.Run }),
+          response: withProblems({ 200: answers.Run }, 'wrong-body', 'not-found'),
         },
       },
       async (request) => {
@@ -585,7 +635,7 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
         summary: 'Leave the verdict of a run; it ends with that',
         params: NameParam,
         body: VerdictBody,
-        response: withProblems({ 200: answers.Run }),
+        response: withProblems({ 200: answers.Run }, ...bodyProblems, 'not-found'),
       },
     },
     (request) => runs.end(request.params.name, request.body),
@@ -598,7 +648,7 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
         operationId: 'endRun',
         summary: 'End a run: heal, disarm, close its listeners',
         params: NameParam,
-        response: withProblems({ 204: noContent }),
+        response: withProblems({ 204: noContent }, 'wrong-body', 'not-found'),
       },
     },
     async (request, reply) => {

@@ -44,6 +44,8 @@ export async function streamEvents(
   // Who comes back sees by this whether the ids still count from where it was.
   reply.header(lastEventHeader, String(feed.lastId()))
   reply.sse.sendHeaders()
+  // At once: a reader of a quiet proxy must not wait for the first event to know that it is heard.
+  reply.raw.flushHeaders()
   const lastSeen = Number(reply.sse.lastEventId ?? query.after ?? feed.lastId())
   const startId = Number.isSafeInteger(lastSeen) ? lastSeen : 0
   // Before anything is waited for: a reader may leave at once.

@@ -5,7 +5,7 @@ import { Duration, durationMs } from '../faults/vocabulary.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
 import type { TransactionView } from '../transactions/tracker.ts'
 import * as answers from './answers.ts'
-import { list, withProblems } from './answers.ts'
+import { bodyProblems, list, withProblems } from './answers.ts'
 import { RestError } from './problem.ts'
 
 /** Open for longer than this is worth a look, unless another bound is given. */
@@ -51,12 +51,17 @@ export function addTransactions(app: FastifyInstance, engine: RemoteEngine): voi
         operationId: 'getTransaction',
         summary: 'One transactional id: as the proxy sees it, and as its coordinator describes it',
         params: IdParam,
-        response: withProblems({
-          200: Type.Object({
-            seen: Type.Optional(answers.Transaction),
-            cluster: Type.Optional(answers.BrokerTransaction),
-          }),
-        }),
+        response: withProblems(
+          {
+            200: Type.Object({
+              seen: Type.Optional(answers.Transaction),
+              cluster: Type.Optional(answers.BrokerTransaction),
+            }),
+          },
+          'wrong-body',
+          'not-found',
+          'cluster-unavailable',
+        ),
       },
     },
     async (request) => {
@@ -92,7 +97,11 @@ export function addTransactions(app: FastifyInstance, engine: RemoteEngine): voi
           },
           { additionalProperties: false },
         ),
-        response: withProblems({ 200: list(answers.HangingTransaction, 'transactions') }),
+        response: withProblems(
+          { 200: list(answers.HangingTransaction, 'transactions') },
+          'wrong-body',
+          'cluster-unavailable',
+        ),
       },
     },
     async (request) => ({
@@ -119,7 +128,13 @@ export function addTransactions(app: FastifyInstance, engine: RemoteEngine): voi
           },
           { additionalProperties: false },
         ),
-        response: withProblems({ 200: answers.Aborted }),
+        response: withProblems(
+          { 200: answers.Aborted },
+          ...bodyProblems,
+          'unknown-transaction',
+          'cannot-do-here',
+          'cluster-unavailable',
+        ),
       },
     },
     async (request) => {

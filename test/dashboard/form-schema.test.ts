@@ -8,9 +8,9 @@ import {
   readText,
   shapeOf,
 } from '../../dashboard/model/form-schema.ts'
-import { faultSchema } from '../../proxy/control/routes.ts'
+import { faultSchema } from '../../proxy/control/fault-schema.ts'
 
-const fault = faultSchema() as unknown as JsonSchema
+const fault = faultSchema([]) as unknown as JsonSchema
 
 function everyPart(schema: JsonSchema, seen: (part: JsonSchema) => void): void {
   seen(schema)

@@ -1,6 +1,18 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Caller, createAccess } from '../../../proxy/control/access.ts'
 import { RestError } from '../../../proxy/control/problem.ts'
+
+const compared = vi.hoisted(() => [] as [number, number][])
+vi.mock(import('node:crypto'), async (original) => {
+  const crypto = await original()
+  return {
+    ...crypto,
+    timingSafeEqual(a, b) {
+      compared.push([a.byteLength, b.byteLength])
+      return crypto.timingSafeEqual(a, b)
+    },
+  }
+})
 
 const caller = (given: Partial<Caller>): Caller => ({
   path: '/v1/faults',
@@ -59,12 +71,21 @@ describe('access with a token', () => {
     ).toBeUndefined()
   })
 
-  it('leaves health, readiness and the page open', () => {
-    for (const path of ['/health', '/ready', '/', '/assets/page.js']) {
+  it('compares tokens of any length in the same time', () => {
+    compared.length = 0
+    for (const given of ['a secret', 'b secret', 'a', 'x'.repeat(1_000), 'a secret and more']) {
+      refusal(mayCall, { authorization: `Bearer ${given}` })
+    }
+    expect(compared).toEqual(Array.from({ length: 5 }, () => [32, 32]))
+  })
+
+  it('leaves health, readiness, the page and the description open, and nothing else', () => {
+    for (const path of ['/health', '/ready', '/', '/openapi.json', '/docs', '/docs/static/a.js']) {
       expect(refusal(mayCall, { path, host: 'gauntlet:8474' })).toBeUndefined()
     }
     expect(refusal(mayCall, { path: '/metrics' })).toBe('not-authorized')
-    expect(refusal(mayCall, { path: '/assets' })).toBe('not-authorized')
+    expect(refusal(mayCall, { path: '/docsx' })).toBe('not-authorized')
+    expect(refusal(mayCall, { path: '/v1/docs/' })).toBe('not-authorized')
   })
 
   it('never says the token', () => {

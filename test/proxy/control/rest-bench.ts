@@ -29,7 +29,13 @@ export function handClock(): Runtime & { turn(byMs: number): void } {
 }
 
 export async function openRest(
-  given: { token?: string; faults?: FaultSpec[]; pageFile?: string } = {},
+  given: {
+    token?: string
+    faults?: FaultSpec[]
+    pageFile?: string
+    terminatesTls?: boolean
+    engine?: Partial<RemoteEngine>
+  } = {},
 ) {
   const runtime = handClock()
   const events: ProxyEvent[] = []
@@ -53,18 +59,22 @@ export async function openRest(
     },
   )
   for (const fault of given.faults ?? []) engine.arm(fault, 'plan')
-  const remote = Object.fromEntries(
-    Object.entries(engine).map(([name, method]) => [
-      name,
-      async (...args: unknown[]) => (method as (...args: unknown[]) => unknown)(...args),
-    ]),
-  ) as unknown as RemoteEngine
+  const remote = {
+    ...Object.fromEntries(
+      Object.entries(engine).map(([name, method]) => [
+        name,
+        async (...args: unknown[]) => (method as (...args: unknown[]) => unknown)(...args),
+      ]),
+    ),
+    ...given.engine,
+  } as unknown as RemoteEngine
   const problems: string[] = []
   const control = await buildControl({
     engine: remote,
     runtime,
     token: given.token,
     faults: given.faults ?? [],
+    terminatesTls: given.terminatesTls === true,
     ...(given.pageFile === undefined ? {} : { pageFile: given.pageFile }),
     version: '1.2.3',
     onProblem: (message) => problems.push(message),
