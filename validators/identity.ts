@@ -178,11 +178,13 @@ export function createTally(bitsPerId: 2 | 8 = 2): Tally {
 function fingerprint(text: string, into: Uint32Array): void {
   let high = 0x9e3779b9 ^ text.length
   let low = 0x85ebca6b ^ text.length
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index)
-    high = Math.imul(high ^ unit, 0xcc9e2d51)
+  // Two characters at a time; behind an odd one comes nothing, and the length is in it from the start.
+  for (let index = 0; index < text.length; index += 2) {
+    const next = index + 1 < text.length ? text.charCodeAt(index + 1) : 0
+    const pair = text.charCodeAt(index) | (next << 16)
+    high = Math.imul(high ^ pair, 0xcc9e2d51)
     high = (high << 15) | (high >>> 17)
-    low = Math.imul(low ^ unit, 0x27d4eb2f)
+    low = Math.imul(low ^ pair, 0x27d4eb2f)
     low = (low << 13) | (low >>> 19)
   }
   high = Math.imul(high ^ (high >>> 16) ^ low, 0x2c1b3c6d)
