@@ -168,6 +168,7 @@ export async function connectProxy(
     transactions: () => listed<'transactions'>('/v1/transactions', 'transactions'),
     groups: () => listed<'groups'>('/v1/groups', 'groups'),
     posture: () => listed<'posture'>('/v1/clients', 'clients'),
+    policies: () => listed<'policies'>('/v1/policies', 'policies'),
     async describeTransaction(id) {
       const { cluster } = await ask<{ cluster?: BrokerTransaction }>('GET', transactionPath(id))
       return cluster

@@ -35,7 +35,8 @@ export interface Stage {
 export type StagePlan = Pick<
   Plan,
   'cluster' | 'seed' | 'advertise' | 'doorTls' | 'faults' | 'topics'
->
+> &
+  Partial<Pick<Plan, 'policies'>>
 
 export interface StageParts<Wanted extends StagePlan = Plan> {
   plan: Wanted
@@ -82,6 +83,7 @@ async function startFront(
       listenHost: loopback,
       advertisedHost: loopback,
       advertise: plan.advertise,
+      policies: plan.policies ?? [],
       topicAliases: topicAliases(plan),
       journalAllProduce: true,
       ...(access === undefined ? {} : { access }),

@@ -19,6 +19,13 @@ function refuseBeyond({ plan }: StageParts, url: string): void {
       'Start that proxy with --advertise, and take the key out of the plan; or run without --proxy.',
     )
   }
+  if (plan.policies.length > 0) {
+    throw new OperatorError(
+      'cannot-do-here',
+      `plan ${plan.name} has \`policies\`, which the proxy at ${url} was told at its own start`,
+      'Start that proxy with a plan that has them, and take the key out of this one; or run without --proxy.',
+    )
+  }
   const beyond = [...planesOf(plan.faults)].filter((plane) => plane !== 'client')
   if (beyond.length === 0) return
   throw new OperatorError(

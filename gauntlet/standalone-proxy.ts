@@ -7,6 +7,7 @@ import type { ProxyEvent } from '../proxy/events.ts'
 import type { FaultSpec } from '../proxy/faults/fault.ts'
 import type { BrokerAccess, DoorTls } from '../proxy/flow/access.ts'
 import type { SocketAddress } from '../proxy/flow/sockets.ts'
+import type { Policy } from '../proxy/policies/policy.ts'
 import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
 import { type RemoteEngine, startProxy } from '../proxy/start-proxy.ts'
 import { entryFile, packageVersion, pageFile } from './entry.ts'
@@ -32,6 +33,7 @@ export interface StandaloneOptions {
   doors: readonly [ListeningPlace, ...ListeningPlace[]]
   advertise: Readonly<Record<string, number>>
   topicAliases: Readonly<Record<string, string>>
+  policies: readonly Policy[]
   /** How brokers are reached; absent: plainly. */
   access?: BrokerAccess
   /** TLS towards clients; absent: they come plainly. */
@@ -124,6 +126,7 @@ export async function runProxy(
       advertise: options.advertise,
       topicAliases: options.topicAliases,
       journalAllProduce: false,
+      policies: options.policies,
       ...(options.access === undefined ? {} : { access: options.access }),
       ...(options.door === undefined ? {} : { door: options.door }),
     },

@@ -24,6 +24,7 @@ import type {
   FaultStatus,
   Firing,
   Plane,
+  PolicyViolationCount,
   PostureProblemKind,
   ProxyEvent,
 } from './events.ts'
@@ -50,6 +51,8 @@ import {
   type DoorView,
 } from './flow/views.ts'
 import { createWindows } from './flow/windows.ts'
+import { createGovernor, type PolicyView } from './policies/governor.ts'
+import type { Policy } from './policies/policy.ts'
 import type { Runtime } from './runtime.ts'
 import type { GroupView } from './transactions/groups.ts'
 import { createPosture } from './transactions/posture.ts'
@@ -71,6 +74,8 @@ export interface EngineOptions {
   topicAliases: TopicAliases
   /** Follow every Produce, not only transactional ones, from the start; `journal` changes it. */
   journalAllProduce: boolean
+  /** What clients must keep to; absent: nothing. */
+  policies?: readonly Policy[]
   /** How brokers are reached; absent: plainly. */
   access?: BrokerAccess
   /** TLS towards clients; absent: they come plainly. */
@@ -88,6 +93,7 @@ export interface Counters extends TrafficCounts {
   transactions: TransactionSummary
   producerTimeouts: number
   postureProblems: Partial<Record<PostureProblemKind, number>>
+  policyViolations: PolicyViolationCount[]
   faults: Array<Pick<FaultStatus, 'name' | 'kind' | 'matched' | 'fired' | 'applied' | 'state'>>
 }
 
@@ -113,6 +119,8 @@ export interface Engine {
   abortTransaction(id: string): Promise<Aborted>
   /** Every client seen, what it does, and what is wrong with that. */
   posture(): ClientPosture[]
+  /** What clients must keep to, and how they do. */
+  policies(): PolicyView[]
   counters(): Counters
   /** Clocks of `at:` and `every:` start now: the application is warm. */
   markWarm(): void
@@ -218,6 +226,11 @@ export function createEngine(
   })
   const traffic = createTraffic()
   const posture = createPosture({ topicName: topics.nameOf })
+  const governor = createGovernor({
+    policies: options.policies ?? [],
+    aliases: options.topicAliases,
+    topicName: topics.nameOf,
+  })
   const live = new Set<Connection>()
   const windows = createWindows(() => live)
   const cluster = createClusterView(brokers, topics, aliases)
@@ -426,6 +439,7 @@ export function createEngine(
       advertise: options.advertise,
       emit,
       posture,
+      governor,
       traffic,
       get journalAllProduce() {
         return journalsAll
@@ -581,6 +595,7 @@ export function createEngine(
     abortTransaction: atBrokers.abort,
     groups: () => tracker.groups(),
     posture: () => posture.clients(),
+    policies: () => governor.views(),
     counters() {
       const connections = { client: 0, 'inter-broker': 0, controller: 0 }
       let hurtConnections = 0
@@ -596,6 +611,7 @@ export function createEngine(
         transactions: tracker.summary(runtime.nowMs()),
         producerTimeouts: posture.timeouts(),
         postureProblems: posture.problemCounts(),
+        policyViolations: governor.counts(),
         faults: [...ended, ...rules.rules()].map((rule) => ({
           name: rule.spec.name,
           kind: rule.kind.name,

@@ -132,6 +132,8 @@ export type PostureProblemKind =
   | 'ids-never-repeat'
   /** A transaction lasted longer than its timeout allows. */
   | 'timeout-too-short'
+  /** Writes or reads a topic otherwise than a policy of the proxy wants. */
+  | 'policy-violated'
 
 export interface PostureProblem {
   problem: PostureProblemKind
@@ -140,6 +142,17 @@ export interface PostureProblem {
   transactionalId?: string
   /** One sentence on what was seen and what can come of it. */
   message: string
+}
+
+/** What a policy may ask of those who write and read its topics. */
+export type PolicyRequirement = 'transactions' | 'idempotence' | 'acks-all' | 'read_committed'
+
+/** How often a policy was broken in one way, and what came of that. */
+export interface PolicyViolationCount {
+  policy: string
+  requirement: PolicyRequirement
+  action: 'reported' | 'refused'
+  count: number
 }
 
 /** How a client is told from others: by the listener, its client id and its library. */
@@ -188,6 +201,19 @@ export type ProxyEvent = { atMs: number } & (
     }
   /** Something is wrong with a client's use of Kafka; told once per client and thing. */
   | ({ type: 'posture'; client: ClientName } & PostureProblem)
+  /** Traffic breaks a policy; told once for each client, policy, topic and requirement. */
+  | {
+      type: 'policy-violated'
+      policy: string
+      requirement: PolicyRequirement
+      topic: string
+      action: 'reported' | 'refused'
+      client: ClientName
+      connection: number
+      api: string
+      /** What it does, in words. */
+      message: string
+    }
   /** A Produce exchange is over: answered, or its connection closed without an answer. */
   | {
       type: 'send'

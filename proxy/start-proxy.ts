@@ -35,6 +35,7 @@ const methods = [
   'hangingTransactions',
   'abortTransaction',
   'posture',
+  'policies',
   'counters',
   'markWarm',
   'markCold',

@@ -19,10 +19,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'proxy/errors.ts',
     'proxy/runtime.ts',
   ],
+  'proxy/policies/': [
+    'proxy/protocol/',
+    'proxy/transactions/',
+    'proxy/faults/vocabulary.ts',
+    'proxy/events.ts',
+  ],
   'proxy/flow/': [
     'proxy/protocol/',
     'proxy/transactions/',
     'proxy/faults/',
+    'proxy/policies/',
     'proxy/events.ts',
     'proxy/errors.ts',
     'proxy/runtime.ts',
@@ -36,7 +43,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'proxy/errors.ts',
     'proxy/runtime.ts',
   ],
-  'proxy/plans/': ['proxy/protocol/', 'proxy/faults/', 'proxy/errors.ts'],
+  'proxy/plans/': [
+    'proxy/protocol/',
+    'proxy/faults/',
+    'proxy/policies/policy.ts',
+    'proxy/errors.ts',
+  ],
   'proxy/control/': ['proxy/'],
   // What joins the parts: the engine, and the thread that it runs on.
   'proxy/': ['proxy/'],
@@ -100,7 +112,13 @@ const mayNotImport: readonly { from: string; never: string; why: string }[] = [
 const doors: Readonly<Record<string, readonly string[]>> = {
   yaml: ['proxy/plans/plan-source.ts'],
   ajv: ['proxy/plans/', 'proxy/control/'],
-  typebox: ['proxy/faults/', 'proxy/plans/', 'proxy/control/', 'dashboard/rest.ts'],
+  typebox: [
+    'proxy/faults/',
+    'proxy/policies/policy.ts',
+    'proxy/plans/',
+    'proxy/control/',
+    'dashboard/rest.ts',
+  ],
   preact: ['dashboard/'],
   '@preact/signals': ['dashboard/'],
   uplot: ['dashboard/charts.tsx'],

@@ -74,6 +74,7 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
       ...(door === undefined ? {} : { door: door.tls }),
       advertise: plan.advertise,
       topicAliases: plan.topicAliases,
+      policies: plan.policies,
       faults: plan.faults,
       seed: plan.seed,
       ...(rest === undefined ? {} : { rest }),
@@ -97,6 +98,10 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
         output.write(`TLS: clients must trust this authority, made for this process:\n${door.ca}\n`)
       }
       output.write(`Faults armed: ${armed === '' ? 'none' : armed}\n`)
+      for (const { name, require, onViolation } of plan.policies) {
+        const otherwise = onViolation === 'refuse' ? 'refused' : 'reported'
+        output.write(`Policy ${name}: ${require.join(', ')}, or ${otherwise}\n`)
+      }
       output.write(`Check: kcat -b ${host}:${port} -L\n`)
       if (at !== undefined) {
         output.write(`Page: http://${at.host}:${at.port}/\n`)

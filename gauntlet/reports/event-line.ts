@@ -1,5 +1,6 @@
 // One event of a running proxy as one line for people; nothing for what only a program would want, unless asked.
 import type { Firing, ProxyEvent } from '../../proxy/events.ts'
+import { clientTitle } from './posture-table.ts'
 import { transactionLine } from './transaction-line.ts'
 
 function firingText({ number, exchange, effect, brokerAnswer }: Firing): string {
@@ -19,6 +20,10 @@ export function eventLine(event: ProxyEvent, verbose: boolean): string | undefin
     case 'fault-answered':
     case 'fault-healed':
       return `${time}  ${event.fault} ${event.type.replace('fault-', '')} ${firingText(event.firing)}`
+    case 'policy-violated': {
+      const { client, message, action } = event
+      return `${time}  policy: ${clientTitle(client)} ${message}${action === 'refused' ? ': answered POLICY_VIOLATION' : ''}`
+    }
     case 'error':
       return `${time}  error: ${event.message}`
     case 'loop-stalled':

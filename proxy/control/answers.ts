@@ -159,6 +159,7 @@ const PostureProblem = Type.Object(
       'shared-transactional-id',
       'ids-never-repeat',
       'timeout-too-short',
+      'policy-violated',
     ]),
     topic: Type.Optional(Type.String()),
     group: Type.Optional(Type.String()),
@@ -213,6 +214,33 @@ export const Client = Type.Object(
     title: 'Client',
     description: 'What one client was seen to do; of each thing the weakest that was seen',
   },
+)
+
+export const Policy = Type.Object(
+  {
+    name: Type.String(),
+    topics: Type.Array(Type.String()),
+    require: Type.Array(Type.Enum(['transactions', 'idempotence', 'acks-all', 'read_committed'])),
+    onViolation: Type.Enum(['report', 'refuse']),
+    except: Type.Array(Type.String(), { description: 'Clients that it does not bind' }),
+    reported: Type.Integer({ description: 'Requests that broke it and passed' }),
+    refused: Type.Integer({ description: 'Requests of which it refused at least a part' }),
+    violations: Type.Array(
+      Type.Object(
+        {
+          client: Type.Object({ clientId: Type.Union([Type.String(), Type.Null()]) }, open),
+          topic: Type.String(),
+          requirement: Type.String(),
+          count: Type.Integer(),
+          firstAtMs: Milliseconds('Since the epoch'),
+          lastAtMs: Milliseconds('Since the epoch'),
+        },
+        open,
+      ),
+      { description: 'Who broke it, the newest kinds of it' },
+    ),
+  },
+  { ...open, title: 'Policy', description: 'How topics must be written and read' },
 )
 
 export const Broker = Type.Object(

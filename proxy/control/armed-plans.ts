@@ -1,6 +1,7 @@
 // Plans that come by REST: all their faults are armed together, or none is, and they are stopped together. The
 // workload of such a plan is somebody else's: only its faults concern the proxy.
 
+import { OperatorError } from '../errors.ts'
 import { readProxyPlan } from '../plans/read-plan.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ArmedFault, ArmedFaults } from './armed-faults.ts'
@@ -66,6 +67,13 @@ export function createArmedPlans(parts: { faults: ArmedFaults; runtime: Runtime 
         const problems = fieldProblems(read.problems)
         const detail = problems[0]?.message ?? 'the plan is not right'
         throw new RestError('wrong-body', detail, 'Mend the places under `problems`.', problems)
+      }
+      if (read.plan.policies.length > 0) {
+        throw new OperatorError(
+          'cannot-do-here',
+          'a plan by REST brings faults, and this one has `policies`',
+          'Start the proxy with a plan that has them: `gauntlet proxy --plan FILE`.',
+        )
       }
       const name = read.plan.name ?? 'plan'
       if (plans.has(name)) {

@@ -69,6 +69,11 @@ export function createMetrics(parts: {
   const problems = gauge('posture_problem_clients', 'Clients with a problem of posture', [
     'problem',
   ])
+  const violations = counter(
+    'policy_violations_total',
+    'Requests that broke a policy, and what came of that',
+    ['policy', 'requirement', 'action'],
+  )
   const verdict = gauge('run_verdict', '1 for the verdict of the last run', ['verdict'])
 
   /** Fills the registry; what it has no form for comes back as text. */
@@ -93,6 +98,7 @@ export function createMetrics(parts: {
     unknown.inc({ what: 'transaction' }, totals.transactions.unknown)
     unknown.inc({ what: 'record' }, totals.recordsUnknown)
     fillTraffic(counters)
+    for (const { count, ...labels } of counters.policyViolations) violations.inc(labels, count)
     for (const [outcome, count] of Object.entries(totals.transactions)) {
       ended.inc({ outcome }, count)
     }

@@ -243,6 +243,18 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
     async () => ({ clients: await engine.posture() }),
   )
   app.get(
+    '/v1/policies',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'listPolicies',
+        summary: 'What clients must keep to, and who does not',
+        response: withProblems({ 200: list(answers.Policy, 'policies') }),
+      },
+    },
+    async () => ({ policies: await engine.policies() }),
+  )
+  app.get(
     '/v1/brokers',
     {
       schema: {

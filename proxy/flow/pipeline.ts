@@ -3,6 +3,7 @@
 import type { Emit } from '../events.ts'
 import type { MessageView } from '../faults/message-view.ts'
 import type { RuleBook } from '../faults/rules.ts'
+import type { Governor } from '../policies/governor.ts'
 import type { Message } from '../protocol/codec.ts'
 import {
   apiOf,
@@ -29,7 +30,9 @@ import type { Exchange, Gate, Pass, ReplyVerdict } from './exchange.ts'
 import type { ClientDoor } from './links.ts'
 import { errorsIn, messageView } from './message-views.ts'
 import { replyObservation, requestObservation } from './observations.ts'
+import { createPolicing } from './policing.ts'
 import { answerShape, type ProduceShape, repeatedBaseOffset } from './produce-shape.ts'
+import { addRefused } from './refused.ts'
 import { createRepeats } from './repeats.ts'
 import { headerBytesMin, newRequestHead, readHead, readProduceHead } from './request-head.ts'
 import {
@@ -66,6 +69,8 @@ export function createPipeline(options: {
   emit: Emit
   /** Who looks at a sample of what clients send. */
   posture: Posture
+  /** Who says which traffic keeps the policies. */
+  governor: Governor
   traffic: Traffic
   journalAllProduce: boolean
   clientLeft: (connection: Connection) => void
@@ -78,12 +83,14 @@ export function createPipeline(options: {
     messageView({ tracker, emit }, observation, errors)
   const repeats = createRepeats({ rules, tracker, demand, viewOf })
   const addressing = createAddressing(options)
+  const policing = createPolicing(options)
 
   // Filled by requestMode and read right after by openExchange: one frame is opened at a time.
   const head = newRequestHead()
   let mode: FrameMode = stream
   let shape: ProduceShape | undefined
   let isSampled = false
+  let isGoverned = false
   const unknownVersions = new Set<string>()
 
   /** Newer than we know: it passes as it is, unfollowed and out of reach of faults, and that is said once. */
@@ -305,6 +312,15 @@ export function createPipeline(options: {
     }
   }
 
+  /** Policies may want to see more of a request than others do; what others want of it stays its mode. */
+  function governed(c: Connection, chunk: Buffer, at: number, available: number): FrameMode {
+    if (c.plane !== 'client') return mode
+    const asked = policing.requestMode(head, chunk, at, available)
+    if (asked < 0) return asked
+    isGoverned = asked !== stream
+    return Math.max(mode, asked)
+  }
+
   return {
     requestMode(c, chunk, at, available) {
       readHead(head, chunk, at)
@@ -318,6 +334,7 @@ export function createPipeline(options: {
       mode = stream
       shape = undefined
       isSampled = false
+      isGoverned = false
       if (!knows(apiKey, version)) {
         tellUnknown(c)
         return mode
@@ -331,7 +348,7 @@ export function createPipeline(options: {
       if (c.plane === 'client') isSampled = demand.isSampled(apiKey, c.requestCounts[apiKey] ?? 0)
       if (apiKey !== produceKey) {
         if (isSampled && mode === stream) mode = tee
-        return mode
+        return governed(c, chunk, at, available)
       }
       shape = repeats.shapeIn(c, chunk, at, available)
       // It is like one that the posture has seen.
@@ -346,7 +363,7 @@ export function createPipeline(options: {
       else if (mode === tee && !head.isTransactional && !options.journalAllProduce) {
         mode = isSampled || rules.wants('reply', c.plane, 'Produce') ? tee : stream
       }
-      return mode
+      return governed(c, chunk, at, available)
     },
 
     openExchange(c) {
@@ -366,10 +383,11 @@ export function createPipeline(options: {
               ? stream
               : demand.replyMode(c.plane, apiKey),
       }
-      if (mode !== stream) {
+      if (mode !== stream || isGoverned) {
         const about = newAbout(mode, runtime.nowMs())
         about.shape = shape
         about.isSampled = isSampled
+        about.isGoverned = isGoverned
         exchange.about = about
       }
       return exchange
@@ -382,15 +400,26 @@ export function createPipeline(options: {
       if (about === undefined) return pass
       if (isRawHandshake(exchange)) return pass
       if (repeats.isRepeated(exchange, frame, 0, frame.length)) return passFree
-      if (!decodeInto(c, exchange, about, frame)) return pass
+      if (!decodeInto(c, exchange, about, frame)) {
+        // What cannot be read cannot be judged, and must not pass.
+        return about.isGoverned ? { do: 'cut', forward: false, with: 'reset' } : pass
+      }
       const { observation, request } = about
       if (observation === undefined || request === undefined) return pass
+      const refused = about.isGoverned ? policing.judge(exchange, about, observation) : undefined
+      if (refused === undefined && about.mode === stream) {
+        // Nobody but the policies has asked for it.
+        delete exchange.about
+        return passFree
+      }
       const view = viewOf(observation, () => [])
       about.view = view
-      const decision = about.mode === gather ? rules.decide(view, about.sentAtMs) : undefined
+      // What a policy has refused is no fault's to count.
+      const isFaults = refused === undefined && about.mode === gather
+      const decision = isFaults ? rules.decide(view, about.sentAtMs) : undefined
       const verdict =
         decision === undefined
-          ? pass
+          ? (refused ?? pass)
           : taker.request(decision, {
               connection: c,
               exchange,
@@ -433,7 +462,7 @@ export function createPipeline(options: {
         const lost = { atMs: runtime.nowMs(), connection: c.id, unanswered }
         emitAll(tracker.connectionLost(lost))
       }
-      if (verdict === pass) repeats.learnShape(c, exchange, about, frame)
+      if (verdict === pass && !about.isBreaking) repeats.learnShape(c, exchange, about, frame)
       const isFree =
         verdict === pass && decision === undefined && forgetRecords(c, exchange, request)
       return isFree ? passFree : verdict
@@ -445,8 +474,13 @@ export function createPipeline(options: {
       if (!decodeInto(c, exchange, about, frame)) return true
       const { observation } = about
       if (observation === undefined) return true
+      if (about.isGoverned) policing.judge(exchange, about, observation)
+      if (about.mode === stream) {
+        delete exchange.about
+        return true
+      }
       emitAll(tracker.observeRequest(observation))
-      repeats.learnShape(c, exchange, about, frame)
+      if (!about.isBreaking) repeats.learnShape(c, exchange, about, frame)
       return forgetRecords(c, exchange, observation.request)
     },
 
@@ -502,14 +536,17 @@ export function createPipeline(options: {
         about.shape.answer = answerShape(frame, exchange.version, reply)
       }
       const aboutOrNone = about ?? newAbout(stream, 0)
-      if (!routed) return decideReply(c, exchange, aboutOrNone, reply, false)
+      const { refused } = aboutOrNone
+      const isAdded = refused !== undefined
+      if (isAdded) addRefused(exchange.apiKey, reply, refused)
+      if (!routed) return decideReply(c, exchange, aboutOrNone, reply, isAdded)
       if (exchange.apiKey === apiVersionsKey) {
         const { changed, features } = rewriteApiVersions(reply, options.advertise)
         if (advertises) for (const told of features) emit({ type: 'feature-advertised', ...told })
         return decideReply(c, exchange, aboutOrNone, reply, changed)
       }
       const found = addressesIn(exchange.apiKey, reply)
-      if (found.length === 0) return decideReply(c, exchange, aboutOrNone, reply, false)
+      if (found.length === 0) return decideReply(c, exchange, aboutOrNone, reply, isAdded)
       return addressing.whenRewritten(c, found, () =>
         decideReply(c, exchange, aboutOrNone, reply, true),
       )

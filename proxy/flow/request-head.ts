@@ -2,6 +2,8 @@
 
 /** Bytes from the start of a request's frame up to its client id. */
 export const headerBytesMin = 14
+const acksBytes = 2
+const timeoutBytes = 4
 
 /** Filled anew for each request: one is opened at a time on a thread. */
 export interface RequestHead {
@@ -12,10 +14,19 @@ export interface RequestHead {
   silent: boolean
   /** Of a Produce: it names a transactional id. */
   isTransactional: boolean
+  /** Of a Produce: where its topics begin, from the start of its frame; 0 when nobody knows. */
+  topicsAt: number
 }
 
 export function newRequestHead(): RequestHead {
-  return { apiKey: 0, version: 0, correlationId: 0, silent: false, isTransactional: false }
+  return {
+    apiKey: 0,
+    version: 0,
+    correlationId: 0,
+    silent: false,
+    isTransactional: false,
+    topicsAt: 0,
+  }
 }
 
 export function readHead(head: RequestHead, chunk: Buffer, at: number): void {
@@ -24,6 +35,7 @@ export function readHead(head: RequestHead, chunk: Buffer, at: number): void {
   head.correlationId = chunk.readInt32BE(at + 8)
   head.silent = false
   head.isTransactional = false
+  head.topicsAt = 0
 }
 
 /** Reads up to acks in a Produce request: 1 done, 0 cannot be read by hand, negative: so many bytes are needed. */
@@ -60,5 +72,6 @@ export function readProduceHead(
   }
   if (available < place + 2) return -(place + 2)
   head.silent = chunk.readInt16BE(at + place) === 0
+  head.topicsAt = place + acksBytes + timeoutBytes
   return 1
 }

@@ -33,6 +33,12 @@ export interface About {
   waiting: Observation | undefined
   /** Shown to the posture. */
   isSampled: boolean
+  /** Policies have a say in it. */
+  isGoverned: boolean
+  /** It breaks one, so that the next like it must be judged too. */
+  isBreaking: boolean
+  /** Answers to what was refused of it, to be put into the broker's answer to the rest. */
+  refused: Message | undefined
 }
 
 /** Every field at once: objects of one shape are quicker to work with. */
@@ -53,6 +59,9 @@ export function newAbout(mode: FrameMode, sentAtMs: number): About {
     toldReply: undefined,
     waiting: undefined,
     isSampled: false,
+    isGoverned: false,
+    isBreaking: false,
+    refused: undefined,
   }
 }
 

@@ -1,4 +1,5 @@
 // What a schema cannot say about the rest of a plan: parts that contradict each other.
+import { policyName } from '../policies/policy.ts'
 import { brokersDefault, isContractByTopic, topicsOf } from './plan.ts'
 import { mistakesOfJava, type PlanDocument } from './plan-schema.ts'
 import type { Flaw } from './problem.ts'
@@ -6,6 +7,7 @@ import type { Flaw } from './problem.ts'
 export function planFlaws(document: PlanDocument): Flaw[] {
   return [
     ...securityFlaws(document),
+    ...policyFlaws(document),
     ...topicFlaws(document),
     ...copierFlaws(document),
     ...contractFlaws(document),
@@ -50,6 +52,20 @@ function securityFlaws({ cluster }: PlanDocument): Flaw[] {
     ...oneOf(sasl, ['username', 'username-env'], path, sasl.mechanism),
     ...oneOf(sasl, ['password-env', 'password-file'], path, sasl.mechanism),
   ]
+}
+
+/** Policies are told apart by their names, in metrics and answers. */
+function policyFlaws({ policies = [] }: PlanDocument): Flaw[] {
+  const names = policies.map(policyName)
+  return policies.flatMap((policy, index) => {
+    if (names.indexOf(policyName(policy)) === index) return []
+    const message =
+      policy.name === undefined
+        ? 'another policy has the same topics: give one of them a `name:`'
+        : `two policies are called "${policy.name}"`
+    const place = policy.name === undefined ? 'topics' : 'name'
+    return [{ path: ['policies', index, place], at: 'value' as const, message }]
+  })
 }
 
 function topicFlaws(document: PlanDocument): Flaw[] {

@@ -4,6 +4,7 @@ import Type from 'typebox'
 import { faultFields } from '../faults/fault.ts'
 import { faultKinds } from '../faults/registry.ts'
 import { Duration, Percentage, RecordRate } from '../faults/vocabulary.ts'
+import { PolicySchema, policiesMax } from '../policies/policy.ts'
 
 /** A plan can hold this much and no more; past it the reader says so. */
 export const faultsMax = 100
@@ -586,6 +587,12 @@ export const PlanSchema = Type.Object(
       description: 'Feature levels that the proxy tells clients: transaction.version: 1.',
     } as typeof FeatureLevels),
     proxy: Type.Optional(ProxySchema),
+    policies: Type.Optional(
+      Type.Array(PolicySchema, {
+        maxItems: policiesMax,
+        description: 'How topics must be written and read by whoever comes through the proxy.',
+      }),
+    ),
     topics: Type.Optional(TopicsSchema),
     workload: WorkloadSchema,
     load: LoadSchema,

@@ -2,6 +2,7 @@
 // that they were written as, because that is what the engine arms.
 import type { FaultSpec } from '../faults/fault.ts'
 import { durationMs, recordsPerSecond, share } from '../faults/vocabulary.ts'
+import { type Policy, policyOf } from '../policies/policy.ts'
 import type {
   FindingKind,
   Mistake,
@@ -160,6 +161,8 @@ export interface Plan {
   advertise: Record<string, number>
   /** TLS between clients and the proxy. */
   doorTls?: WrittenDoorTls
+  /** How clients of the proxy must write and read. */
+  policies: Policy[]
   topics: { input: TopicPlan; outputs: TopicPlan[] }
   workload: WorkloadPlan
   /** What the application writes to where it is no topic, and what it owes to the input. */
@@ -191,6 +194,7 @@ export interface ProxyPlan {
   /** The cluster to stand in front of, where the plan names one. */
   external?: ExternalPlan
   doorTls?: WrittenDoorTls
+  policies: Policy[]
   topicAliases: Record<string, string>
   faults: FaultSpec[]
 }
@@ -233,6 +237,7 @@ export function planOf(document: PlanDocument, place: { file: string; text: stri
     cluster: clusterOf(document),
     advertise: document.advertise ?? {},
     ...given('doorTls', doorTlsOf(document)),
+    policies: (document.policies ?? []).map(policyOf),
     topics,
     workload: workloadOf(document),
     ...given('sink', sinkOf(document)),
@@ -256,6 +261,7 @@ export function proxyPlanOf(document: PlanDocument): ProxyPlan {
     advertise: document.advertise ?? {},
     ...given('external', externalOf(document)),
     ...given('doorTls', document.proxy?.tls),
+    policies: (document.policies ?? []).map(policyOf),
     topicAliases: topicAliases({ topics: topicsOf(document) }),
     faults: (document.faults ?? []).map(namedFault),
   }

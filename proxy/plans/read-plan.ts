@@ -62,6 +62,20 @@ export function editorSchema(names: KafkaNames): Record<string, unknown> {
   return { $schema: 'http://json-schema.org/draft-07/schema#', ...planSchema(names) }
 }
 
+/** The same for the file of `gauntlet proxy`, whose keys are those of a plan and none of which must be there. */
+export function proxyEditorSchema(names: KafkaNames): Record<string, unknown> {
+  const keys = Object.keys(planSchema(names).properties as object)
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'proxy',
+    type: 'object',
+    additionalProperties: false,
+    properties: Object.fromEntries(
+      keys.map((key) => [key, { $ref: `plan.schema.json#/properties/${key}` }]),
+    ),
+  }
+}
+
 const proxySchemas = new WeakMap<KafkaNames, Record<string, unknown>>()
 
 /** The same for the proxy alone, which has no workload and no load: nothing must be there. */

@@ -134,6 +134,11 @@ function flawOf(error: ErrorObject, path: PlanPath): Flaw {
       return { path, at: 'value', message: `must have at least ${parent.minItems} entries` }
     case 'maxItems':
       return { path, at: 'value', message: `must have at most ${parent.maxItems} entries` }
+    case 'uniqueItems': {
+      const { i, j } = error.params as { i: number; j: number }
+      const [place, twice] = [Math.max(i, j), (error.data as unknown[])[i]]
+      return { path: [...path, place], at: 'value', message: `${inWords(twice)} stands here twice` }
+    }
     case 'minProperties':
       return { path, at: 'key', message: `${placeName(path)} is empty`, allowed: keysOf(parent) }
     case 'maxProperties':

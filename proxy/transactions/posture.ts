@@ -53,6 +53,10 @@ export interface Posture {
   see(o: Observation): readonly PostureEffect[]
   /** What the tracker has concluded says something too. */
   seeEvent(event: ProxyEvent): readonly PostureEffect[]
+  /** Whose request this is. */
+  clientOf(o: Observation): ClientName
+  /** Traffic was found to break a policy. */
+  breaksPolicy(o: Observation, topic: string, message: string): void
   connectionClosed(connection: number): void
   clients(): ClientPosture[]
   /** Transactions that lasted longer than their timeout and were not committed. */
@@ -371,6 +375,11 @@ export function createPosture(options: {
         message: `a transaction of ${transactionalId} lasted ${Math.round(durationMs)} ms, and its timeout is ${timeoutMs} ms: the coordinator may abort such a one`,
       })
       return out
+    },
+    clientOf: (o) => clients.nameOf(clients.seatOf(o).client),
+    breaksPolicy(o, topic, message) {
+      const { client } = clients.seatOf(o)
+      clients.addProblem(client, { problem: 'policy-violated', topic, message })
     },
     connectionClosed(connection) {
       families.closed(connection)

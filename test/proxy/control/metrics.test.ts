@@ -44,7 +44,7 @@ describe('metrics', () => {
     for (const name of names) expect(text).toContain(`# HELP ${name} `)
     const labels = new Set([...text.matchAll(/[{,]([a-z_]+)="/g)].map(([, label]) => label))
     const allowed =
-      'api broker direction fault kind le outcome plane problem stage state verdict version what'
+      'action api broker direction fault kind le outcome plane policy problem requirement stage state verdict version what'
     expect([...labels].filter((label) => !allowed.split(' ').includes(label ?? ''))).toEqual([])
   })
 

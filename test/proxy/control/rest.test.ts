@@ -268,6 +268,7 @@ describe('what REST tells', () => {
       '/v1/plans',
       '/v1/plans/validate',
       '/v1/plans/{name}',
+      '/v1/policies',
       '/v1/runs',
       '/v1/runs/{name}',
       '/v1/runs/{name}/stop-clocks',

@@ -8,6 +8,7 @@ import type { Leg, LegEvents } from '../../../proxy/flow/sockets.ts'
 import { createTopicNames } from '../../../proxy/flow/topic-names.ts'
 import { createTraffic } from '../../../proxy/flow/traffic.ts'
 import { createWindows } from '../../../proxy/flow/windows.ts'
+import { createGovernor, type Governor } from '../../../proxy/policies/governor.ts'
 import { encodeRequest, encodeResponse } from '../../../proxy/protocol/codec.ts'
 import { requestFrame, responseFrame } from '../../../proxy/protocol/frame.ts'
 import { writeBatch } from '../../../proxy/protocol/record-batch.ts'
@@ -58,7 +59,11 @@ function answerFrame(correlationId: number): Buffer {
 }
 
 /** One connection over the real stages, with legs of no socket. */
-function play(rule?: { request: string } | { reply: string }, posture?: Posture) {
+function play(
+  rule?: { request: string } | { reply: string },
+  posture?: Posture,
+  governor?: Governor,
+) {
   const rules = createRuleBook({ random: runtime.random, aliases: {} })
   const topics = createTopicNames()
   const events: ProxyEventBody[] = []
@@ -79,6 +84,7 @@ function play(rule?: { request: string } | { reply: string }, posture?: Posture)
     emit: (event) => void events.push(event),
     posture: posture ?? createPosture({ topicName: topics.nameOf }),
     traffic: createTraffic(),
+    governor: governor ?? createGovernor({ policies: [], aliases: {}, topicName: topics.nameOf }),
     journalAllProduce: true,
     clientLeft: () => undefined,
     closed: () => undefined,
@@ -190,5 +196,65 @@ describe('what the posture looks at', () => {
     expect(posture.clients()).toMatchObject([
       { clientId: 'reader', reads: [{ topic: 'orders', isolation: 'read_uncommitted' }] },
     ])
+  })
+})
+
+describe('what policies look at', () => {
+  /** Correlation ids of the requests that were judged. */
+  function judged(topic: string, requirement: 'transactions' | 'read_committed') {
+    const ids: number[] = []
+    const governor = createGovernor({
+      policies: [
+        { name: 'p', topics: [topic], require: [requirement], onViolation: 'refuse', except: [] },
+      ],
+      aliases: {},
+      topicName: () => undefined,
+    })
+    const judge: Governor['judge'] = (o, client) => {
+      ids.push(o.correlationId)
+      return governor.judge(o, client)
+    }
+    return { ids, governor: { ...governor, judge } }
+  }
+  const fetchFrame = (correlationId: number, isolationLevel: number): Buffer =>
+    requestFrame(
+      { apiKey: fetchKey, apiVersion: 12, correlationId, clientId: 'reader' },
+      encodeRequest(fetchKey, 12, {
+        isolationLevel,
+        topics: [{ topic: 'orders', partitions: [{ partition: 0 }] }],
+      }),
+    )
+
+  it('is no Produce to a topic that none of them names', () => {
+    const { ids, governor } = judged('payments', 'transactions')
+    const { client, broker, events } = play(undefined, undefined, governor)
+    for (let id = 1; id <= 20; id++) {
+      client.bytes(produceFrame(id))
+      broker.bytes(answerFrame(id))
+    }
+    expect(ids).toEqual([])
+    expect(events.filter(({ type }) => type === 'send')).toHaveLength(20)
+  })
+
+  it('is the first of many Produce that are alike and keep them', () => {
+    const { ids, governor } = judged('orders', 'transactions')
+    const { client, broker, events } = play(undefined, undefined, governor)
+    for (let id = 1; id <= 20; id++) {
+      client.bytes(produceFrame(id))
+      broker.bytes(answerFrame(id))
+    }
+    expect(ids).toEqual([1])
+    expect(events.filter(({ type }) => type === 'send')).toHaveLength(20)
+  })
+
+  it('is no Fetch with read_committed, and every one without', () => {
+    const { ids, governor } = judged('payments', 'read_committed')
+    const { client, broker } = play(undefined, undefined, governor)
+    const empty = encodeResponse(fetchKey, 12, { responses: [] })
+    for (let id = 1; id <= 6; id++) {
+      client.bytes(fetchFrame(id, id % 2))
+      broker.bytes(responseFrame(fetchKey, 12, id, empty))
+    }
+    expect(ids).toEqual([2, 4, 6])
   })
 })

@@ -12,6 +12,7 @@ import type { Leg, LegEvents } from '../../../proxy/flow/sockets.ts'
 import { createTopicNames } from '../../../proxy/flow/topic-names.ts'
 import { createTraffic } from '../../../proxy/flow/traffic.ts'
 import { createWindows } from '../../../proxy/flow/windows.ts'
+import { createGovernor } from '../../../proxy/policies/governor.ts'
 import * as codec from '../../../proxy/protocol/codec.ts'
 import { errorCodeNamed } from '../../../proxy/protocol/error-codes.ts'
 import { requestFrame, responseFrame } from '../../../proxy/protocol/frame.ts'
@@ -140,6 +141,7 @@ function play(
     emit: (event) => void events.push(event),
     posture: createPosture({ topicName: topics.nameOf }),
     traffic: createTraffic(),
+    governor: createGovernor({ policies: [], aliases: {}, topicName: topics.nameOf }),
     journalAllProduce: true,
     clientLeft: () => undefined,
     closed: () => undefined,

@@ -46,6 +46,7 @@ describe('what a plan means', () => {
         isSecured: false,
       },
       advertise: {},
+      policies: [],
       topics: {
         input: { alias: 'input', name: 'input', partitions: 3, leaders: [], config: {} },
         outputs: [{ alias: 'output', name: 'output', partitions: 3, leaders: [], config: {} }],
@@ -820,6 +821,7 @@ faults: [{ when: { request: Produce, topic: output }, inject: { drop: request } 
       plan: {
         seed: 3,
         advertise: { 'transaction.version': 1 },
+        policies: [],
         topicAliases: { input: 'input', output: 'payments' },
         faults: [
           {
