@@ -14,6 +14,7 @@ import {
   type Touch,
 } from './finding.ts'
 import type { History } from './history.ts'
+import { traceSink } from './sink-trace.ts'
 import { storyOf } from './story.ts'
 
 /** What hit an instance is held to concern what it did so long before and after. */
@@ -23,7 +24,8 @@ const nearMs = 10_000
 const touchesMax = 8
 
 /** Each proof with the faults that touched it, the faults of them all, and the sentence about it. */
-export function attribute(history: History, finding: Finding): AttributedFinding {
+export function attribute(history: History, found: Finding): AttributedFinding {
+  const finding = traceSink(history, found)
   const proof = finding.proof.map((one) => {
     const touchedBy = touchesOf(history, one)
     return touchedBy.length === 0 ? one : { ...one, touchedBy }

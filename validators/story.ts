@@ -4,6 +4,7 @@
 import type { WireTransaction } from './facts/wire.ts'
 import { counted, type Finding, type Proof, type Relation, type Touch } from './finding.ts'
 import type { History } from './history.ts'
+import { isRow } from './sink-trace.ts'
 
 /** Faults that one sentence names; the proofs name all. */
 const faultsToldMax = 2
@@ -52,6 +53,7 @@ function clausesOf(history: History, finding: Finding): string[] {
   const { kind, proof } = finding
   const [first] = proof
   if (first === undefined) return []
+  if (isRow(history, first)) return rows(history, finding)
   const same = proof.filter(({ id }) => id !== undefined && id === first.id)
   switch (kind) {
     case 'duplicate':
@@ -102,6 +104,23 @@ function doubled(history: History, copies: readonly Proof[]): string[] {
             ...touched(second, first),
           ]
   return [`${subjectName(first)} ${fate(history, first)}`, ...known(history, first), ...again]
+}
+
+/** Of the first row that is named, and what is known about the work on its input. */
+function rows(history: History, { kind, proof }: Finding): string[] {
+  const [first] = proof
+  if (first === undefined) return []
+  const own = proof.filter((one) => isRow(history, one) && one.id === first.id)
+  const places = own.map(({ place }) => place).join(' and ')
+  const from = proof.findIndex((one) => !isRow(history, one))
+  const rest = from < 0 ? [] : proof.slice(from)
+  const until = rest.findIndex((one) => isRow(history, one))
+  const trace = until < 0 ? rest : rest.slice(0, until)
+  const told = trace.flatMap((one, index) => [
+    `${one.shows}${one.atMs === undefined ? '' : ` at ${clockTime(one.atMs)}`}`,
+    ...touched(one, trace[index - 1]),
+  ])
+  return [kind === 'duplicate' ? `${first.id} lies at ${places}` : shown(first), ...told]
 }
 
 /** What was done to it, and whether its client learnt how it ended. */
