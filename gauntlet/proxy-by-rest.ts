@@ -3,6 +3,7 @@
 import type { BrokerTransaction } from '../proxy/effects/transactions-at-brokers.ts'
 import { OperatorError } from '../proxy/errors.ts'
 import type { FaultStatus, ProxyEvent } from '../proxy/events.ts'
+import type { Recognition } from '../proxy/flow/recognition.ts'
 import type { DoorView } from '../proxy/flow/views.ts'
 import type { ProxyThread, RemoteEngine } from '../proxy/start-proxy.ts'
 import { askRest, followRest, type RestMethod, type RestProxy } from './rest-client.ts'
@@ -50,6 +51,8 @@ export async function connectProxy(
     name: string
     instances: readonly string[]
     topicAliases: Readonly<Record<string, string>>
+    /** Instances that come by the proxy's own listener. */
+    recognised: readonly Recognition[]
   },
   onEvents: (events: ProxyEvent[]) => void,
 ): Promise<ProxyByRest> {
@@ -211,6 +214,7 @@ export async function connectProxy(
     noteBroker: async () => undefined,
     journal: async () => undefined,
     nameTopics: async () => undefined,
+    recognise: async () => undefined,
     closeDoor: async () => false,
     stop: end,
   } satisfies RemoteEngine

@@ -1,14 +1,15 @@
 // The application under test within a run: one process per instance, each behind proxy listeners of its own,
 // its exits and its journal written to the history.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Plan } from '../proxy/plans/plan.ts'
+import type { CommandPlan, CopierPlan, Plan } from '../proxy/plans/plan.ts'
 import type { Runtime } from '../proxy/runtime.ts'
 import type { HistoryLine } from '../validators/history-line.ts'
-import { groupDefault } from './run-line.ts'
+import { noteAttached, openForAttached } from './attached-application.ts'
+import { groupOf, instanceNames } from './run-line.ts'
 import type { Stage } from './run-stage.ts'
 import type { ClientAccess } from './workloads/client-access.ts'
-import { type JournalEntry, parseJournal } from './workloads/journal.ts'
+import { journalProblem, readJournalFile } from './workloads/journal-file.ts'
 import { startInstance, type WorkloadSpec } from './workloads/start-workload.ts'
 import type { InstanceSetup, Instances } from './workloads/workload.ts'
 
@@ -19,23 +20,13 @@ export interface Application {
   stop(): Promise<void>
 }
 
-export function instanceNames({ workload }: Plan): string[] {
-  const name = workload.kind
-  return Array.from({ length: workload.instances }, (_, index) => `${name}-${index}`)
-}
-
-function specOf({ workload }: Plan): WorkloadSpec {
+function specOf(workload: CopierPlan | CommandPlan): WorkloadSpec {
   if (workload.kind === 'copier') {
     const { kind: _kind, ...copier } = workload
     return { copier }
   }
-  const { kind: _kind, stopGraceMs: _grace, id: _id, ...command } = workload
+  const { kind: _kind, stopGraceMs: _grace, id: _id, group: _group, ...command } = workload
   return { command }
-}
-
-/** What the application believed; a line that a kill cut off says nothing. */
-function readJournal(file: string): JournalEntry[] {
-  return existsSync(file) ? parseJournal(readFileSync(file, 'utf8')).entries : []
 }
 
 /** As our own connections, but by the proxy's certificate. */
@@ -50,7 +41,7 @@ function clientAccess({ cluster, door }: Stage, outDir: string): ClientAccess | 
   }
 }
 
-export async function startApplication(parts: {
+export interface ApplicationParts {
   plan: Plan
   stage: Stage
   runtime: Runtime
@@ -58,9 +49,43 @@ export async function startApplication(parts: {
   write: (line: HistoryLine) => void
   /** Filled as they start. */
   instances: Instances
-}): Promise<Application> {
-  const { plan, stage, runtime, outDir, write, instances } = parts
-  const spec = specOf(plan)
+  /** One has ended by itself, and nothing starts it again. */
+  onGone: (instance: string) => void
+  /** What somebody who watches should know. */
+  tell: (type: 'note' | 'problem', text: string) => void
+}
+
+export function startApplication(parts: ApplicationParts): Promise<Application> {
+  const { workload } = parts.plan
+  return workload.kind === 'attach'
+    ? awaitAttached(parts, { ...parts.plan, workload })
+    : startProcesses(parts, workload)
+}
+
+/** Opens the proxy for an application that somebody else starts, and says where that is. */
+async function awaitAttached(
+  { stage, outDir, runtime, instances, tell }: ApplicationParts,
+  plan: Parameters<typeof openForAttached>[0],
+): Promise<Application> {
+  noteAttached(plan, instances, runtime)
+  const addresses = await openForAttached(plan, stage, outDir)
+  for (const [name, address] of addresses) {
+    tell('note', `${name}: start it with ${address} as its bootstrap servers`)
+  }
+  return {
+    // It goes on; only what was paused must not stay so.
+    stop: async () => {
+      await Promise.all([...instances.values()].map((instance) => instance.stop(0)))
+    },
+  }
+}
+
+async function startProcesses(
+  parts: ApplicationParts,
+  workload: CopierPlan | CommandPlan,
+): Promise<Application> {
+  const { plan, stage, runtime, outDir, write, instances, onGone, tell } = parts
+  const spec = specOf(workload)
   const setups: InstanceSetup[] = []
   const access = clientAccess(stage, outDir)
   for (const [index, name] of instanceNames(plan).entries()) {
@@ -72,7 +97,7 @@ export async function startApplication(parts: {
       ...(access === undefined ? {} : { access }),
       inputTopic: plan.topics.input.name,
       outputTopics: plan.topics.outputs.map((topic) => topic.name),
-      group: groupDefault,
+      group: groupOf(plan),
       transactionalId: name,
       journalFile: join(outDir, `${name}.journal.ndjson`),
       logFile: join(outDir, `${name}.log`),
@@ -84,6 +109,10 @@ export async function startApplication(parts: {
         const running = instance.pid() !== undefined
         const { code, signal } = await instance.stop(graceMs)
         if (!running) return
+        if (signal === 'SIGKILL' && graceMs > 0) {
+          const after = `${graceMs / 1_000} s`
+          tell('note', `${instance.name} did not end within ${after} of SIGTERM, and was killed`)
+        }
         write({
           type: 'instance',
           atMs: runtime.nowMs(),
@@ -101,7 +130,7 @@ export async function startApplication(parts: {
         const instance = await startInstance(spec, setup, { runtime, seed: plan.seed })
         instances.set(setup.name, instance)
         write({ type: 'instance', atMs: runtime.nowMs(), instance: setup.name, change: 'started' })
-        instance.onExit(({ code, signal, atMs }) => {
+        instance.onExit(({ code, signal, atMs, comesBack }) => {
           write({
             type: 'instance',
             atMs,
@@ -110,7 +139,16 @@ export async function startApplication(parts: {
             ...(code === null ? {} : { code }),
             ...(signal === null ? {} : { signal }),
           })
+          if (!comesBack) onGone(setup.name)
         })
+        instance.onRestart(() =>
+          write({
+            type: 'instance',
+            atMs: runtime.nowMs(),
+            instance: setup.name,
+            change: 'started',
+          }),
+        )
       }),
     )
   } catch (cause) {
@@ -119,13 +157,17 @@ export async function startApplication(parts: {
   }
   return {
     async stop() {
-      const { workload } = plan
       await stopAll(workload.kind === 'command' ? workload.stopGraceMs : stopGraceDefaultMs)
       for (const { name, journalFile } of setups) {
-        for (const [index, entry] of readJournal(journalFile).entries()) {
-          const atMs = runtime.nowMs()
-          write({ type: 'journal', atMs, instance: name, line: index + 1, entry })
-        }
+        const atMs = runtime.nowMs()
+        const read = readJournalFile(journalFile, (entry, line) =>
+          write({ type: 'journal', atMs, instance: name, line, entry }),
+        )
+        // The end of each process may have cut off a line.
+        const message = journalProblem(name, read, instances.get(name)?.incarnations() ?? 0)
+        if (message === undefined) continue
+        tell('problem', message)
+        write({ type: 'guard', atMs, guard: 'journal-readable', message })
       }
     },
   }

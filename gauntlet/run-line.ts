@@ -1,9 +1,24 @@
 // The first line of a run's history: what was run and what it must come to, drawn from plan and cluster.
-import type { Plan } from '../proxy/plans/plan.ts'
+import { groupDefault } from '../proxy/plans/attached.ts'
+import { idPlaceDefault, type Plan } from '../proxy/plans/plan.ts'
 import type { Contract, PlannedFault, RunLine } from '../validators/history-line.ts'
 import type { Cluster } from './clusters/cluster.ts'
 
-export const groupDefault = 'gauntlet'
+export function instanceNames({ workload }: Pick<Plan, 'workload'>): string[] {
+  const name = workload.kind
+  return Array.from({ length: workload.instances }, (_, index) => `${name}-${index}`)
+}
+
+/** The consumer group by which a run knows how far its application has come. */
+export function groupOf({ workload }: Pick<Plan, 'workload'>): string {
+  return workload.kind === 'copier' ? groupDefault : workload.group
+}
+
+/** Where the outputs keep the ids of their inputs. */
+export function idPlaceOf({ workload }: Pick<Plan, 'workload'>): string {
+  return workload.kind === 'copier' ? idPlaceDefault : workload.id
+}
+
 /** What a history calls the file or table that a plan's application writes to. */
 export const sinkName = 'sink'
 
@@ -26,7 +41,7 @@ export function runLine(
   instances: readonly string[],
   atMs: number,
 ): RunLine {
-  const { workload, topics, expect } = plan
+  const { topics, expect } = plan
   return {
     type: 'run',
     atMs,
@@ -58,9 +73,9 @@ export function runLine(
             },
           ]),
     ],
-    group: groupDefault,
-    id: workload.kind === 'command' ? workload.id : 'header:gauntlet-id',
-    inputId: 'header:gauntlet-id',
+    group: groupOf(plan),
+    id: idPlaceOf(plan),
+    inputId: idPlaceDefault,
     instances: [...instances],
     proxied: true,
     faults: plannedFaults(plan),

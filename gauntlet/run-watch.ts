@@ -21,6 +21,12 @@ export interface RunWatch {
   see(events: readonly ProxyEvent[]): void
   /** A fault did this to a process: one that it killed is not waited for, unless it is started again. */
   seeInstance(instance: string, change: InstanceChange): void
+  /** It has ended by itself, and nothing starts it again. */
+  seeGone(instance: string): void
+  /** Nobody is left who could do any work. */
+  isDeserted(): boolean
+  /** Of whom no connection has been seen. */
+  unconnected(): string[]
   /** Every instance that lives has committed at least once. */
   isWarm(): boolean
   /** Living instances that have not committed after the given time. */
@@ -55,13 +61,20 @@ export function watchRun(instances: readonly string[], specs: readonly FaultSpec
     ]),
   )
   const killed = new Set<string>()
+  const gone = new Set<string>()
+  const connected = new Set<string>()
   const transactions = { begun: 0, committed: 0, aborted: 0, unknown: 0 }
   const errors: string[] = []
   let changedAtMs = 0
 
   function seeOne(event: ProxyEvent): void {
     switch (event.type) {
+      case 'connection-opened':
+      case 'client-seen':
+        if (event.instance !== undefined) connected.add(event.instance)
+        break
       case 'progress':
+        connected.add(event.instance)
         progress.set(event.instance, event.atMs)
         break
       case 'transaction':
@@ -96,7 +109,9 @@ export function watchRun(instances: readonly string[], specs: readonly FaultSpec
   }
 
   const idleSince = (since: number): string[] =>
-    [...progress].filter(([name, atMs]) => !killed.has(name) && atMs <= since).map(([name]) => name)
+    [...progress]
+      .filter(([name, atMs]) => !killed.has(name) && !gone.has(name) && atMs <= since)
+      .map(([name]) => name)
 
   return {
     see(events) {
@@ -104,9 +119,15 @@ export function watchRun(instances: readonly string[], specs: readonly FaultSpec
     },
     seeInstance(instance, change) {
       if (change === 'killed') killed.add(instance)
-      else if (change === 'started') killed.delete(instance)
+      else if (change === 'started') {
+        killed.delete(instance)
+        gone.delete(instance)
+      }
     },
-    isWarm: () => idleSince(0).length === 0,
+    seeGone: (instance) => void gone.add(instance),
+    isDeserted: () => instances.length > 0 && instances.every((name) => gone.has(name)),
+    unconnected: () => instances.filter((name) => !connected.has(name)),
+    isWarm: () => idleSince(0).length === 0 && gone.size < instances.length,
     idleSince,
     faults: () => [...faults.values()],
     unfired: () =>

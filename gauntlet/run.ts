@@ -21,18 +21,21 @@ import { askTransactions } from './clusters/transaction-state.ts'
 import { historyName, judgeWithHistory, writeResult } from './judge-history.ts'
 import { writeRunReport } from './report-files.ts'
 import { transactionLine } from './reports/transaction-line.ts'
-import { instanceNames, startApplication } from './run-application.ts'
+import { startApplication } from './run-application.ts'
 import type { Report, Result, RunOptions } from './run-events.ts'
-import { groupDefault, runLine, sinkName } from './run-line.ts'
+import { groupOf, idPlaceOf, instanceNames, runLine, sinkName } from './run-line.ts'
 import { raiseStage, type Stage, type StageParts } from './run-stage.ts'
+import { prepareTopics } from './run-topics.ts'
 import { type RunWatch, watchRun } from './run-watch.ts'
 import { disagreements } from './tracker-agreement.ts'
 import { type Generator, startGenerator } from './workloads/generator.ts'
 import { loadWithFiles } from './workloads/load-file.ts'
 import type { Instances } from './workloads/workload.ts'
 
-/** How long instances may take until each has committed once. */
+/** How long copiers may take until each has committed once; other applications have a `start-grace`. */
 const warmLimitMs = 60_000
+/** What is left of an application that has ended will not come to rest: its open transactions might. */
+const desertedDrainMs = 5_000
 /** How long a group may take to settle before the load starts without it. */
 const groupLimitMs = 60_000
 /** After the records are written: how long a fault may still take to fire, as long as nothing moves. */
@@ -139,7 +142,7 @@ async function awaitStart(running: Running, admin: ClusterAdmin): Promise<void> 
   if (plan.startWhen === undefined) return
   const { members } = plan.startWhen
   const isStable = async (): Promise<boolean> => {
-    const group = await admin.groupState(groupDefault)
+    const group = await admin.groupState(groupOf(plan))
     return group.state === 'Stable' && group.members >= members
   }
   if (await until(running, groupLimitMs, isStable)) return
@@ -148,29 +151,53 @@ async function awaitStart(running: Running, admin: ClusterAdmin): Promise<void> 
   write({ type: 'guard', atMs: runtime.nowMs(), guard: 'start-when', message })
 }
 
+/** Somebody else starts the application, which may take a while. */
+async function awaitConnected(
+  running: Running,
+  limitMs: number,
+  say: (text: string) => void,
+): Promise<void> {
+  const { watch, report } = running
+  await until(running, limitMs, () => watch.unconnected().length === 0)
+  const missing = watch.unconnected()
+  say(missing.length === 0 ? 'the application has connected' : 'the application is not there')
+  if (missing.length === 0) return
+  const text = `${missing.join(', ')} did not connect to the proxy within ${limitMs / 1_000} s`
+  report({ type: 'problem', text })
+  for (const name of missing) watch.seeGone(name)
+}
+
 /** Feeds and waits until the plan has happened: records written, faults fired and healed, everybody working. */
 async function playOut(running: Running, stage: Stage, generator: Generator): Promise<void> {
   const { plan, watch, runtime, report, phase } = running
   const wanted = recordsWanted(plan)
-  const isWarm = await until(running, warmLimitMs, () => watch.isWarm())
-  if (isWarm) phase('warm')
+  const limitMs = warmLimitOf(plan)
+  await until(running, limitMs, () => watch.isWarm() || watch.isDeserted())
+  if (watch.isWarm()) phase('warm')
+  else if (watch.isDeserted()) report({ type: 'problem', text: 'nothing of the application runs' })
   else
     report({
       type: 'problem',
-      text: `not warm after ${warmLimitMs / 1_000} s: ${watch.idleSince(0).join(', ')} never committed`,
+      text: `not warm after ${limitMs / 1_000} s: ${watch.idleSince(0).join(', ')} never committed`,
     })
   await stage.proxy.engine.markWarm()
+  const warmAtMs = runtime.nowMs()
   // Time triggers still to come belong to the load, however few records it has.
   await until(
     running,
     Number.POSITIVE_INFINITY,
-    () => generator.sent() + generator.aborted() >= wanted || generator.done(),
+    () =>
+      generator.sent() + generator.aborted() >= wanted || generator.done() || watch.isDeserted(),
   )
+  if (plan.workload.kind === 'attach') {
+    const endMs = warmAtMs + plan.workload.forMs
+    await until(running, Math.max(0, endMs - runtime.nowMs()), () => false)
+  }
   const loadedAtMs = runtime.nowMs()
   const clockMs = latestClockMs(plan)
   const isOver = (): boolean => watch.unfired().length === 0 && watch.unhealed().length === 0
   await until(running, Number.POSITIVE_INFINITY, () => {
-    if (isOver()) return true
+    if (isOver() || watch.isDeserted()) return true
     const quietMs = runtime.nowMs() - Math.max(loadedAtMs, watch.faultsChangedAtMs())
     // What has fired will heal, however long a broker takes to come back on a busy machine.
     return quietMs > (watch.unhealed().length > 0 ? healPatienceMs : faultPatienceMs) + clockMs
@@ -190,6 +217,10 @@ async function playOut(running: Running, stage: Stage, generator: Generator): Pr
   }
   await generator.finish()
   phase('load-finished')
+}
+
+function warmLimitOf({ workload }: Plan): number {
+  return workload.kind === 'copier' ? warmLimitMs : workload.startGraceMs
 }
 
 /** The longest that any fault of the plan waits by the clock. */
@@ -266,7 +297,7 @@ async function trackerDisagreements({ cluster, proxy }: Stage): Promise<string[]
 /** Takes what an earlier run has left in the folder: its journals and logs would be read as this run's. */
 async function clearFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true })
-  const ours = /\.(ndjson|log)$|^(result\.json|junit\.xml|report\.html)$/
+  const ours = /\.(ndjson|log)$|^(attach\.json|result\.json|junit\.xml|report\.html)$/
   for (const name of await readdir(folder)) {
     if (ours.test(name)) await rm(join(folder, name))
   }
@@ -387,15 +418,8 @@ export async function runPlan(
       async (say) => {
         const { input } = plan.topics
         const outputs = outputsOf(plan)
-        await admin.createTopics(
-          [input, ...outputs].map(({ name, partitions, leaders, config }) => ({
-            name,
-            partitions,
-            ...(leaders.length === 0 ? {} : { leaders }),
-            config,
-          })),
-        )
-        stage.created.push(input.name, ...outputs.map(({ name }) => name))
+        const { kind } = plan.workload
+        stage.created.push(...(await prepareTopics(admin, [input, ...outputs], kind)))
         const { engine } = stage.proxy
         await engine.discover()
         for (const fault of plan.faults) await engine.arm(fault, 'plan')
@@ -406,16 +430,20 @@ export async function runPlan(
           outDir,
           write,
           instances,
+          onGone: watch.seeGone,
+          tell: (type, text) => report({ type, text }),
         })
         phase('instances-started')
-        say(`${names.join(', ')}, each behind its own proxy ports`)
+        closing.push(() => started.stop())
+        if (plan.workload.kind === 'attach') {
+          await awaitConnected(running, plan.workload.startGraceMs, say)
+        } else say(`${names.join(', ')}, each behind its own proxy ports`)
         return started
       },
     )
-    closing.push(() => application.stop())
 
-    const { topics, workload } = plan
-    const id = workload.kind === 'command' ? workload.id : defaultIdSelector
+    const { topics } = plan
+    const id = idPlaceOf(plan)
     const outputTopics = outputsOf(plan).map(({ name }) => name)
     const bootstrap = [...stage.cluster.bootstrap]
     const { access } = stage.cluster
@@ -474,13 +502,15 @@ export async function runPlan(
         inputTopics: [topics.input.name],
         outputTopics,
         ...(sink === undefined ? {} : { sinks: [sink] }),
-        group: groupDefault,
+        group: groupOf(plan),
         idSelector: id,
         ...(plan.expect.invariant === undefined
           ? {}
           : { valueSelector: plan.expect.invariant.sum }),
         inputIdSelector: defaultIdSelector,
-        timeoutMs: plan.expect.drainMs ?? Math.max(0, ...timeouts) + drainMarginMs,
+        timeoutMs: watch.isDeserted()
+          ? desertedDrainMs
+          : (plan.expect.drainMs ?? Math.max(0, ...timeouts) + drainMarginMs),
         onLine: write,
         async onDrained() {
           await stage.proxy.engine.healAll()

@@ -3,11 +3,11 @@
 import { OperatorError } from '../proxy/errors.ts'
 import { planesOf } from '../proxy/faults/planes.ts'
 import { topicAliases } from '../proxy/plans/plan.ts'
+import { behindOwnDoor, recognitionsOf } from './attached-application.ts'
 import { readAccess } from './clusters/credentials.ts'
 import { externalCluster } from './clusters/external.ts'
 import { connectProxy, type ProxyByRest } from './proxy-by-rest.ts'
 import type { RestProxy } from './rest-client.ts'
-import { instanceNames } from './run-application.ts'
 import type { Stage, StageParts } from './run-stage.ts'
 
 /** What the running proxy can do nothing about, said before anything starts. */
@@ -47,7 +47,12 @@ export function createRestStages(rest: RestProxy): {
       refuseBeyond(parts, rest.url)
       const connected = await connectProxy(
         rest,
-        { name: plan.name, instances: instanceNames(plan), topicAliases: topicAliases(plan) },
+        {
+          name: plan.name,
+          instances: behindOwnDoor(plan),
+          topicAliases: topicAliases(plan),
+          recognised: recognitionsOf(plan),
+        },
         parts.onEvents,
       )
       proxy = connected

@@ -40,6 +40,7 @@ import type { ReplyVerdict, RequestVerdict } from './flow/exchange.ts'
 import { createGate } from './flow/gate.ts'
 import { createLinks, type DoorPlace } from './flow/links.ts'
 import { createPipeline } from './flow/pipeline.ts'
+import { createRecogniser, type Recognition } from './flow/recognition.ts'
 import type { SocketAddress } from './flow/sockets.ts'
 import type { TakenRequest } from './flow/taken.ts'
 import { createTopicNames } from './flow/topic-names.ts'
@@ -148,6 +149,8 @@ export interface Engine {
   journal(all: boolean): void
   /** What faults armed from now on may call topics, beside their names. */
   nameTopics(aliases: TopicAliases): void
+  /** How instances that share the door for everybody are told apart; replaces what was said before. */
+  recognise(recognitions: readonly Recognition[]): void
   /** Stops listening for an instance; false when it has no door. */
   closeDoor(instance: string | undefined): Promise<boolean>
   doors(): DoorView[]
@@ -225,6 +228,7 @@ export function createEngine(
     },
   })
   const traffic = createTraffic()
+  const recogniser = createRecogniser()
   const posture = createPosture({ topicName: topics.nameOf })
   const governor = createGovernor({
     policies: options.policies ?? [],
@@ -435,6 +439,7 @@ export function createEngine(
       topics,
       brokers,
       windows,
+      recogniser,
       doorOf: (connection) => links.doorOf(connection),
       advertise: options.advertise,
       emit,
@@ -654,6 +659,11 @@ export function createEngine(
     },
     journal(all) {
       journalsAll = all
+    },
+    recognise(recognitions) {
+      for (const { instance } of recognitions) instances.add(instance)
+      recogniser.set(recognitions, live)
+      for (const connection of live) windows.settle(connection)
     },
     async closeDoor(instance) {
       const door = links.door(instance)

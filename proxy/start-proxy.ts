@@ -47,6 +47,7 @@ const methods = [
   'openConnections',
   'journal',
   'nameTopics',
+  'recognise',
   'closeDoor',
   'doors',
   'brokers',

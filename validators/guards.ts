@@ -27,6 +27,21 @@ const sentencesMax = 5
 
 export const guards: readonly Guard[] = [
   {
+    name: 'application-alive',
+    ensures: 'no instance ended by itself under load',
+    check: applicationAlive,
+  },
+  {
+    name: 'application-connected',
+    ensures: 'every instance came through the proxy',
+    check: applicationConnected,
+  },
+  {
+    name: 'group-as-planned',
+    ensures: 'the application worked in the group by which its progress is known',
+    check: groupAsPlanned,
+  },
+  {
     name: 'fault-applied',
     ensures: 'every planned fault was applied',
     check: ({ timeline }) =>
@@ -151,6 +166,77 @@ export function askGuards(history: History): GuardResult[] {
   })
 }
 
+/** Instances that had ended by themselves when the load was over, with how that went. */
+function endedByThemselves({ run, timeline }: History): Map<string, string> {
+  const { phases, drain } = timeline
+  const until = phases.get('load-finished') ?? Number.POSITIVE_INFINITY
+  const ended = new Map<string, string>()
+  for (const name of run.instances) {
+    const own = timeline.instances.filter(({ instance, atMs }) => instance === name && atMs < until)
+    const last = own.at(-1)
+    // One that has done all its work may go.
+    if (last?.change !== 'exited' || (last.code === 0 && drain?.drained === true)) continue
+    const starts = own.filter(({ change }) => change === 'started')
+    const started = starts.at(-1)?.atMs
+    const how =
+      last.signal === undefined ? `with code ${last.code ?? 'unknown'}` : `by ${last.signal}`
+    const after =
+      started === undefined
+        ? ''
+        : ` ${((last.atMs - started) / 1_000).toFixed(1)} s after its start`
+    const times = starts.length > 1 ? ` (its start number ${starts.length})` : ''
+    ended.set(name, `${name} ended by itself ${how}${after}${times}`)
+  }
+  return ended
+}
+
+function applicationAlive(history: History): string[] {
+  return [...endedByThemselves(history)].map(
+    ([name, how]) =>
+      `${how}, and nothing started it again: what it printed is in ${name}.log; if it is meant to be started again, say \`restart:\` under the workload`,
+  )
+}
+
+/** Instances of which the proxy saw nothing at all, although they lived. */
+function unconnected(history: History): string[] {
+  const { run, timeline } = history
+  if (!run.proxied) return []
+  const ended = endedByThemselves(history)
+  return run.instances.filter((name) => !timeline.connected.has(name) && !ended.has(name))
+}
+
+function applicationConnected(history: History): string[] {
+  const names = unconnected(history)
+  if (names.length === 0) return []
+  const round = history.run.outputs.some(({ topic }) => {
+    const output = history.log.outputs.get(topic)
+    return output !== undefined && output.committedRecords > 0
+  })
+  const what = round
+    ? 'while records came into the output: it has the addresses of the brokers and goes round the proxy'
+    : 'and no record came into the output: it hangs, or connects to something else'
+  return names.map(
+    (name) =>
+      `${name} never connected to the proxy, ${what}. Its bootstrap servers must be those of the proxy (KAFKA_BOOTSTRAP_SERVERS, or what the run said at its start) and nothing else`,
+  )
+}
+
+/** In another group its progress cannot be followed, and the input never counts as consumed. */
+function groupAsPlanned({ run, timeline }: History): string[] {
+  const { group } = run
+  if (group === undefined) return []
+  const groups = new Set(
+    timeline.posture
+      .filter(({ instance }) => instance !== undefined && run.instances.includes(instance))
+      .flatMap((client) => client.groups.map((one) => one.group)),
+  )
+  if (groups.size === 0 || groups.has(group)) return []
+  const [first] = groups
+  return [
+    `the application works in the group ${[...groups].join(', ')}, and the run follows the group ${group}: take it from GAUNTLET_GROUP, or say \`group: ${first}\` under the workload`,
+  ]
+}
+
 function loadOutlasted(history: History): string[] {
   const healed = lastHealedAtMs(history)
   const finished = history.timeline.phases.get('load-finished')
@@ -179,7 +265,9 @@ function messageInWindow({ timeline, lastAtMs }: History): string[] {
 function workingBefore(history: History): string[] {
   const { progress } = history.timeline
   const until = firstFiredAtMs(history) ?? Number.POSITIVE_INFINITY
+  const told = new Set([...endedByThemselves(history).keys(), ...unconnected(history)])
   return history.run.instances
+    .filter((instance) => !told.has(instance))
     .filter((instance) => !progress.some((one) => one.instance === instance && one.atMs < until))
     .map((instance) =>
       until === Number.POSITIVE_INFINITY
@@ -194,7 +282,9 @@ function workingAfter(history: History): string[] {
   const { progress } = history.timeline
   const living = history.run.instances.filter((instance) => !wasKilledForGood(history, instance))
   if (living.length === 0) return ['no instance was left to work after the last fault']
+  const told = new Set([...endedByThemselves(history).keys(), ...unconnected(history)])
   return living
+    .filter((instance) => !told.has(instance))
     .filter((instance) => !progress.some((one) => one.instance === instance && one.atMs > healed))
     .map((instance) => `${instance} committed nothing after the last fault had healed`)
 }

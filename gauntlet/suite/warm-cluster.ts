@@ -16,7 +16,7 @@ import { readAccess } from '../clusters/credentials.ts'
 import { planEmbeddedPorts, startEmbedded } from '../clusters/embedded.ts'
 import { prepareSecurity } from '../clusters/embedded-security.ts'
 import { externalCluster } from '../clusters/external.ts'
-import { groupDefault } from '../run-line.ts'
+import { groupOf } from '../run-line.ts'
 import { type Stage, type StageParts, stageOn } from '../run-stage.ts'
 
 /** A broker starts again in seconds, or in half a minute on a busy machine. */
@@ -41,6 +41,7 @@ export async function startWarmCluster(
   let onBroker: StageParts['onBroker'] | undefined
   const cluster = await start(wanted, parts, (node) => onBroker?.(node, 'exited'))
   let stage: Stage | undefined
+  let group = ''
 
   async function forget(): Promise<boolean> {
     const created = stage?.created ?? []
@@ -51,7 +52,7 @@ export async function startWarmCluster(
     } finally {
       admin.close()
     }
-    return deleteGroup(cluster.brokers, groupDefault)
+    return deleteGroup(cluster.brokers, group)
   }
 
   /** One pass over everything; gives what is not well yet. */
@@ -59,7 +60,7 @@ export async function startWarmCluster(
     const health = await askHealth(cluster.brokers)
     if (health.silent.length > 0) return healthProblems(health)
     await abortOpenTransactions(cluster.brokers, health.open)
-    if (!(await forget())) return [`the group ${groupDefault} still has members`]
+    if (!(await forget())) return [`the group ${group} still has members`]
     if (health.displaced.length > 0) await electPreferredLeaders(cluster.brokers)
     const problems = healthProblems(await askHealth(cluster.brokers))
     return problems.length > 0 ? problems : await openOffsets()
@@ -82,6 +83,7 @@ export async function startWarmCluster(
     cluster,
     async stage(own) {
       onBroker = own.onBroker
+      group = groupOf(own.plan)
       stage = await stageOn(own, cluster)
       return stage
     },

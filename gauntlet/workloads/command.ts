@@ -18,6 +18,8 @@ export interface CommandSpec {
   ready?: string
   /** How often an instance that ends by itself is started again. */
   restartTimes: number
+  /** How long it may take until it is ready. */
+  startGraceMs?: number
 }
 
 /** What `${…}` stands for in the values of `env`. */

@@ -8,8 +8,9 @@ import { type Child, type ChildExit, spawnChild } from '../children.ts'
 import { type CommandSpec, commandProgram } from './command.ts'
 import { copierProgram } from './copier.ts'
 import type { CopierSpec } from './copier-settings.ts'
+import { boundLog } from './log-bound.ts'
 import type { Program } from './program.ts'
-import type { Instance, InstanceExit, InstanceSetup } from './workload.ts'
+import type { Instance, InstanceExit, InstanceSetup, OwnExit } from './workload.ts'
 
 export type WorkloadSpec = { copier: CopierSpec } | { command: CommandSpec }
 
@@ -22,8 +23,12 @@ export interface WorkloadContext {
 /** How long an instance may take until it says that it is up. */
 const readyLimitMs = 60_000
 const readyLookMs = 20
+/** A line that says that it is up is shorter. */
+const readyLineCharacters = 64 * 1024
 /** Before an instance that ended by itself is started again. */
 const restartDelayMs = 500
+/** A program that prints without end is read in pieces. */
+const readBytesMax = 4 * 1024 * 1024
 const logTailBytes = 4_096
 const logTailLines = 8
 
@@ -38,16 +43,22 @@ export async function startInstance(
     return startProgram(program, setup, { ...context, restartTimes: spec.copier.restartTimes })
   }
   const program = commandProgram(spec.command, setup)
-  return startProgram(program, setup, { ...context, restartTimes: spec.command.restartTimes })
+  const { restartTimes, startGraceMs } = spec.command
+  return startProgram(program, setup, {
+    ...context,
+    restartTimes,
+    ...(startGraceMs === undefined ? {} : { startGraceMs }),
+  })
 }
 
 export async function startProgram(
   program: Program,
   setup: InstanceSetup,
-  options: { runtime: Runtime; restartTimes: number },
+  options: { runtime: Runtime; restartTimes: number; startGraceMs?: number },
 ): Promise<Instance> {
   const { runtime, restartTimes } = options
-  const listeners: ((exit: InstanceExit) => void)[] = []
+  const listeners: ((exit: OwnExit) => void)[] = []
+  const restartListeners: (() => void)[] = []
   let child: Child | undefined
   /** Settles when a start that is under way is over. */
   let starting: Promise<unknown> = Promise.resolve()
@@ -55,6 +66,9 @@ export async function startProgram(
   const ending = new WeakSet<Child>()
   let lastExit: InstanceExit | undefined
   let restarts = 0
+  let incarnations = 0
+  /** Before anybody listened. */
+  const unheard: OwnExit[] = []
   let stopped = false
   let cancelRestart: () => void = () => undefined
 
@@ -74,6 +88,7 @@ export async function startProgram(
       output: { file: setup.logFile },
     })
     child = started
+    incarnations += 1
     started.exited.then((exit) => onExit(started, exit))
     // Stopped while it was being started: nobody else would end it.
     if (stopped) {
@@ -83,34 +98,49 @@ export async function startProgram(
     return started
   }
 
+  function tell(exit: OwnExit): void {
+    if (listeners.length === 0) unheard.push(exit)
+    for (const listener of listeners) listener(exit)
+  }
+
   function onExit(ended: Child, exit: ChildExit): void {
     lastExit = { ...exit, atMs: runtime.nowMs() }
     if (child === ended) child = undefined
     if (ending.has(ended)) return
-    for (const listener of listeners) listener(lastExit)
-    if (stopped || restarts >= restartTimes) return
+    const comesBack = !stopped && restarts < restartTimes
+    tell({ ...lastExit, comesBack })
+    if (!comesBack) return
     cancelRestart = runtime.after(restartDelayMs, () => {
       restarts++
-      start().catch((error: Error) => {
+      const again = start().then(() => {
+        for (const listener of restartListeners) listener()
+      })
+      again.catch((error: Error) => {
         // It ran before, so something has been taken away meanwhile: as good as an exit.
         appendFileSync(setup.logFile, `${error.message}\n`)
         lastExit = { code: null, signal: null, atMs: runtime.nowMs() }
-        for (const listener of listeners) listener(lastExit)
+        tell({ ...lastExit, comesBack: false })
       })
     })
   }
 
+  const bound = boundLog(setup.logFile, runtime)
   const logStart = await sizeOf(setup.logFile)
-  const first = await start()
+  let first: Child | undefined
   try {
+    first = await start()
     if (program.ready !== undefined) {
-      await untilReady(first, program.ready, { setup, logStart, runtime })
+      const limitMs = options.startGraceMs ?? readyLimitMs
+      await untilReady(first, program.ready, { setup, logStart, runtime, limitMs })
     }
   } catch (error) {
     stopped = true
     cancelRestart()
-    ending.add(first)
-    await first.kill()
+    bound.stop()
+    if (first !== undefined) {
+      ending.add(first)
+      await first.kill()
+    }
     throw error
   }
 
@@ -119,6 +149,7 @@ export async function startProgram(
     index: setup.index,
     pid: () => child?.pid,
     restarts: () => restarts,
+    incarnations: () => incarnations,
     async kill() {
       cancelRestart()
       await starting
@@ -145,6 +176,7 @@ export async function startProgram(
       stopped = true
       cancelRestart()
       await starting
+      bound.stop()
       if (child !== undefined) {
         ending.add(child)
         const exit = await child.stop(graceMs)
@@ -154,6 +186,10 @@ export async function startProgram(
     },
     onExit(listener) {
       listeners.push(listener)
+      for (const exit of unheard.splice(0)) listener(exit)
+    },
+    onRestart(listener) {
+      restartListeners.push(listener)
     },
   }
 }
@@ -171,7 +207,7 @@ async function sizeOf(file: string): Promise<number> {
 async function bytesFrom(file: string, start: number): Promise<Buffer> {
   const handle = await open(file, 'r')
   try {
-    const length = Math.max(0, (await handle.stat()).size - start)
+    const length = Math.min(readBytesMax, Math.max(0, (await handle.stat()).size - start))
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, start)
     return buffer.subarray(0, bytesRead)
   } finally {
@@ -182,18 +218,20 @@ async function bytesFrom(file: string, start: number): Promise<Buffer> {
 async function untilReady(
   child: Child,
   ready: RegExp,
-  options: { setup: InstanceSetup; logStart: number; runtime: Runtime },
+  options: { setup: InstanceSetup; logStart: number; runtime: Runtime; limitMs: number },
 ): Promise<void> {
-  const { setup, runtime } = options
-  const endMs = runtime.nowMs() + readyLimitMs
+  const { setup, runtime, limitMs } = options
+  const endMs = runtime.nowMs() + limitMs
   let readUpTo = options.logStart
   let rest = ''
   while (true) {
     const running = child.isRunning()
+    // A log that grew beyond its bound has been cut in the meantime.
+    readUpTo = Math.min(readUpTo, await sizeOf(setup.logFile))
     const bytes = await bytesFrom(setup.logFile, readUpTo)
     readUpTo += bytes.length
     const lines = (rest + bytes.toString()).split('\n')
-    rest = lines.pop() ?? ''
+    rest = (lines.pop() ?? '').slice(0, readyLineCharacters)
     if (lines.some((line) => ready.test(line))) return
     if (!running) {
       const { code, signal } = await child.exited
@@ -201,7 +239,7 @@ async function untilReady(
       throw await failedToStart(setup, `ended ${how} before it was ready`)
     }
     if (runtime.nowMs() > endMs) {
-      throw await failedToStart(setup, `was not ready after ${readyLimitMs / 1_000} s`)
+      throw await failedToStart(setup, `was not ready after ${limitMs / 1_000} s`)
     }
     await new Promise<void>((resolve) => runtime.after(readyLookMs, resolve))
   }

@@ -28,6 +28,12 @@ export interface InstanceExit {
   atMs: number
 }
 
+/** The end of a process that nobody asked for. */
+export interface OwnExit extends InstanceExit {
+  /** A restart rule starts it again. */
+  comesBack: boolean
+}
+
 /** A running process of the application. */
 export interface Instance {
   name: string
@@ -36,6 +42,8 @@ export interface Instance {
   pid(): number | undefined
   /** How often it was started again by a restart rule. */
   restarts(): number
+  /** How many processes there have been. */
+  incarnations(): number
   /** SIGKILL to the process group; resolves with its id when reaped, and undefined if none ran. */
   kill(): Promise<number | undefined>
   /** SIGSTOP to the process group. */
@@ -47,7 +55,9 @@ export interface Instance {
   /** SIGCONT if paused, SIGTERM, after the grace SIGKILL; resolves when reaped. Never restarts afterwards. */
   stop(graceMs: number): Promise<InstanceExit>
   /** Called at every exit that nobody asked for. */
-  onExit(listener: (exit: InstanceExit) => void): void
+  onExit(listener: (exit: OwnExit) => void): void
+  /** Called when a restart rule has started it again. */
+  onRestart(listener: () => void): void
 }
 
 /** The instances that have been started, by name: a fault may ask for one while others still start. */

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { Duration, durationMs } from '../faults/vocabulary.ts'
+import type { Recognition } from '../flow/recognition.ts'
 import type { Runtime } from '../runtime.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
 import * as answers from './answers.ts'
@@ -547,6 +548,16 @@ const VerdictBody = Type.Object(
   },
 )
 
+const Glob = Type.String({ minLength: 1, maxLength: 1_000 })
+const RecognitionBody = Type.Object(
+  {
+    instance: NameParam.properties.name,
+    clientId: Type.Optional(Glob),
+    transactionalId: Type.Optional(Glob),
+  },
+  { additionalProperties: false },
+)
+
 function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
   app.get(
     '/v1/runs',
@@ -561,7 +572,12 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
     async () => ({ runs: runs.list() }),
   )
   app.post<{
-    Body: { name: string; instances: string[]; topicAliases?: Record<string, string> }
+    Body: {
+      name: string
+      instances: string[]
+      topicAliases?: Record<string, string>
+      recognised?: Recognition[]
+    }
   }>(
     '/v1/runs',
     {
@@ -579,6 +595,13 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
                 description: 'What its faults may call topics: role to real name',
               }),
             ),
+            recognised: Type.Optional(
+              Type.Array(RecognitionBody, {
+                maxItems: 100,
+                description:
+                  'Instances that come by the listener for everybody, and how they are known',
+              }),
+            ),
           },
           {
             additionalProperties: false,
@@ -591,8 +614,8 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
       },
     },
     async (request, reply) => {
-      const { name, instances, topicAliases } = request.body
-      const run = await runs.start(name, instances, topicAliases ?? {})
+      const { name, instances, topicAliases, recognised } = request.body
+      const run = await runs.start(name, instances, topicAliases ?? {}, recognised ?? [])
       return reply.code(201).header('location', `/v1/runs/${run.name}`).send(run)
     },
   )

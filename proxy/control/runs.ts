@@ -1,5 +1,6 @@
 // Runs that somebody else conducts with this proxy: a run gets listeners for its instances, keeps itself alive by
 // showing up, and leaves its verdict here. A run whose conductor has gone is cleaned up after a while.
+import type { Recognition } from '../flow/recognition.ts'
 import type { SocketAddress } from '../flow/sockets.ts'
 import type { DoorView } from '../flow/views.ts'
 import type { Runtime } from '../runtime.ts'
@@ -34,6 +35,8 @@ export interface Runs {
     name: string,
     instances: readonly string[],
     topicAliases: Readonly<Record<string, string>>,
+    /** Instances that come by the door for everybody, and how they are known. */
+    recognised: readonly Recognition[],
   ): Promise<RunView>
   /** Its conductor lives. */
   touch(name: string): void
@@ -67,6 +70,7 @@ export function createRuns(parts: {
   async function leave(links: readonly DoorView[]): Promise<void> {
     await engine.journal(false)
     await engine.nameTopics({})
+    await engine.recognise([])
     // Clocks of faults that come later run from their arming.
     await engine.markCold()
     await engine.markWarm()
@@ -98,7 +102,7 @@ export function createRuns(parts: {
   return {
     list: () => [...runs.values()],
     named,
-    async start(name, instances, topicAliases) {
+    async start(name, instances, topicAliases, recognised) {
       const running = [...runs.values()].find(({ state }) => state === 'running')
       if (running !== undefined) {
         throw new RestError(
@@ -117,6 +121,7 @@ export function createRuns(parts: {
         await engine.journal(true)
         await engine.nameTopics(topicAliases)
         await engine.markCold()
+        await engine.recognise(recognised)
         for (const instance of instances) {
           const bootstrap: SocketAddress = await engine.openDoor(instance, 0)
           run.links.push({ instance, bootstrap, ports: [] })

@@ -58,7 +58,8 @@ export interface Connection {
   readonly plane: Plane
   /** Node id of the broker at the other end. */
   readonly node: number
-  readonly instance: string | undefined
+  /** Whose it is: by the door that it came in by, or recognised later. */
+  instance: string | undefined
   readonly remote: string
   readonly open: boolean
   /** False when the client is gone or gets no answers, now or any more. */

@@ -32,6 +32,7 @@ import { errorsIn, messageView } from './message-views.ts'
 import { replyObservation, requestObservation } from './observations.ts'
 import { createPolicing } from './policing.ts'
 import { answerShape, type ProduceShape, repeatedBaseOffset } from './produce-shape.ts'
+import type { Recogniser } from './recognition.ts'
 import { addRefused } from './refused.ts'
 import { createRepeats } from './repeats.ts'
 import { headerBytesMin, newRequestHead, readHead, readProduceHead } from './request-head.ts'
@@ -63,6 +64,7 @@ export function createPipeline(options: {
   topics: TopicNames
   brokers: Brokers
   windows: Windows
+  recogniser: Recogniser
   doorOf: (connection: Connection) => ClientDoor | undefined
   advertise: Readonly<Record<string, number>>
   taker: Taker
@@ -187,6 +189,7 @@ export function createPipeline(options: {
         exchange.version,
         body.subarray(header.bodyOffset),
       )
+      if (options.recogniser.byRequest(c, about.request)) windows.settle(c)
       about.observation = requestObservation(c, exchange, about, about.request)
       if (about.isSampled) emitAll(options.posture.see(about.observation))
       return true
@@ -329,6 +332,7 @@ export function createPipeline(options: {
         const length = chunk.readInt16BE(at + 12)
         if (available < headerBytesMin + length) return -(headerBytesMin + length)
         c.clientId = length < 0 ? null : chunk.toString('utf8', at + 14, at + 14 + length)
+        options.recogniser.byClientId(c)
         windows.settle(c)
       }
       mode = stream

@@ -11,6 +11,7 @@ import {
   type Trigger,
   triggerProblems,
 } from '../faults/trigger-schema.ts'
+import { attachedCount, withPid } from './attached.ts'
 import { brokersDefault, entryName, instancesDefault, namedFault, topicsOf } from './plan.ts'
 import type { PlanDocument } from './plan-schema.ts'
 import type { Flaw, PlanPath } from './problem.ts'
@@ -25,7 +26,7 @@ const brokerCapabilities: Record<ClusterKind, readonly Capability[]> = {
 }
 
 /** What can be done to the application's processes, by who starts them; a hook can be run everywhere. */
-const clientCapabilities: Record<Surroundings['clients'], readonly Capability[]> = {
+const clientCapabilities: Record<'ours' | 'others', readonly Capability[]> = {
   ours: ['kill-client', 'pause-client', 'run-command'],
   others: ['run-command'],
 }
@@ -35,6 +36,8 @@ export interface Surroundings {
   cluster: ClusterKind
   /** Who starts the application's processes. */
   clients: 'ours' | 'others'
+  /** Of clients that others start: indexes of those whose process is known. */
+  withPid: readonly number[]
   /** Highest node id. */
   nodes: number | undefined
   instances: number | undefined
@@ -76,13 +79,19 @@ export function surroundingsOfRun(document: PlanDocument): Surroundings {
   return {
     cluster: isExternal ? 'external' : cluster?.docker !== undefined ? 'docker' : 'embedded',
     clients: workload.attach === undefined ? 'ours' : 'others',
+    withPid: workload.attach === undefined ? [] : withPid(workload.attach),
     nodes: isExternal
       ? undefined
       : ((cluster?.docker ?? cluster?.embedded)?.brokers ?? brokersDefault),
-    instances: workload.copier?.instances ?? workload.command?.instances ?? instancesDefault,
+    instances: instancesOf(workload),
     topics: [input, ...outputs].flatMap(({ alias, name }) => [alias, name]),
     isSecured: document.proxy?.tls !== undefined || cluster?.embedded?.security === 'sasl-ssl',
   }
+}
+
+function instancesOf({ copier, command, attach }: PlanDocument['workload']): number {
+  if (attach !== undefined) return attachedCount(attach)
+  return copier?.instances ?? command?.instances ?? instancesDefault
 }
 
 /** The proxy alone stands in front of a cluster that others run, with clients that others start. */
@@ -91,6 +100,7 @@ export function surroundingsAlone({ topics, proxy }: PlanDocument): Surroundings
   return {
     cluster: 'external',
     clients: 'others',
+    withPid: [],
     nodes: undefined,
     instances: undefined,
     topics: known && [known.input, ...known.outputs].flatMap(({ alias, name }) => [alias, name]),
@@ -276,9 +286,11 @@ function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
       flaws.push({ path, at: 'key', message })
       continue
     }
-    const why = need.endsWith('-client')
-      ? 'which is not possible with an application that was not started from here'
-      : `which is not possible on an ${around.cluster} cluster`
+    if (need.endsWith('-client')) {
+      flaws.push(...foreignProcessFlaws(need, params, path, around))
+      continue
+    }
+    const why = `which is not possible on an ${around.cluster} cluster`
     flaws.push({ path, at: 'key', message: `needs to ${need.replace('-', ' a ')}, ${why}` })
   }
   const instance: unknown = (given as { instance?: unknown } | null)?.instance
@@ -298,6 +310,28 @@ function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
   // What is done to a message names fields of Kafka's, some of them called as our selectors are.
   if (effect.on !== 'message') flaws.push(...selectorFlaws(params, path, around))
   return flaws
+}
+
+/** What can be done to a process that somebody else has started: nothing, unless it is known which one it is. */
+function foreignProcessFlaws(
+  need: Capability,
+  params: { instance?: unknown; 'restart-after'?: unknown },
+  path: PlanPath,
+  { withPid, instances }: Around,
+): Flaw[] {
+  const { instance } = params
+  const isKnown =
+    typeof instance === 'number'
+      ? withPid.includes(instance)
+      : withPid.length > 0 && withPid.length === instances
+  if (!isKnown) {
+    const message = `needs to ${need.replace('-', ' a ')}, which is not possible with an application that was not started from here: start it by \`workload.command\`, or name its process with \`pid-file:\` under \`workload.attach.instances\``
+    return [{ path, at: 'key', message }]
+  }
+  if (params['restart-after'] === undefined) return []
+  const message =
+    '`restart-after` is for applications that are started from here: leave it out, and let whoever runs this one start it again'
+  return [{ path: [...path, 'restart-after'], at: 'key', message }]
 }
 
 /** Brokers and partitions that are to move and that the plan does not have. */

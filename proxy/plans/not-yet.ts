@@ -16,7 +16,6 @@ const notYet: readonly NotYet[] = [
     path: ['cluster', 'docker'],
     instead: 'use `embedded:`, which starts the same brokers without containers',
   },
-  { path: ['workload', 'attach'], instead: 'use `command:` to start the application from here' },
 ]
 
 export function notYetFlaws(data: unknown): Flaw[] {

@@ -1,5 +1,6 @@
 // What a schema cannot say about the rest of a plan: parts that contradict each other.
 import { policyName } from '../policies/policy.ts'
+import { attachFlaws } from './attached.ts'
 import { brokersDefault, isContractByTopic, topicsOf } from './plan.ts'
 import { mistakesOfJava, type PlanDocument } from './plan-schema.ts'
 import type { Flaw } from './problem.ts'
@@ -10,6 +11,7 @@ export function planFlaws(document: PlanDocument): Flaw[] {
     ...policyFlaws(document),
     ...topicFlaws(document),
     ...copierFlaws(document),
+    ...attachFlaws(document),
     ...contractFlaws(document),
     ...sinkFlaws(document),
     ...loadFlaws(document),

@@ -326,6 +326,11 @@ const IdPlace = Type.String({
   description: 'header:NAME, key, value, json:$.PATH or regex:EXPRESSION.',
 })
 
+const GroupName = Type.String({
+  minLength: 1,
+  description: 'The consumer group by which its progress is known; default: gauntlet.',
+})
+
 const CommandSchema = Type.Object(
   {
     run: Type.String({ minLength: 1, description: 'The program, as a shell would start it.' }),
@@ -340,14 +345,60 @@ const CommandSchema = Type.Object(
     ),
     restart: Type.Optional(Restart),
     'stop-grace': Type.Optional(Duration),
+    'start-grace': Type.Optional({
+      ...Duration,
+      description: 'How long it may take to be ready, and then to commit once: 60s.',
+    } as typeof Duration),
+    group: Type.Optional(GroupName),
     id: Type.Optional(IdPlace),
   },
   { ...closed, description: 'Any program, as child processes.' },
 )
 
+const AttachedInstanceSchema = Type.Object(
+  {
+    'client-id': Type.Optional(Text),
+    'transactional-id': Type.Optional(Text),
+    'pid-file': Type.Optional({
+      ...FileName,
+      description: 'Holds the id of its process on this machine; needed to crash or pause it.',
+    } as typeof FileName),
+  },
+  {
+    ...closed,
+    description:
+      'How one instance is known: globs of its ids; with neither it has a port of its own.',
+  },
+)
+
 const AttachSchema = Type.Object(
-  { id: Type.Optional(IdPlace), for: Type.Optional(Duration) },
-  { ...closed, description: 'An application that runs elsewhere.' },
+  {
+    instances: Type.Optional(
+      Type.Union(
+        [Instances, Type.Array(AttachedInstanceSchema, { minItems: 1, maxItems: instancesMax })],
+        { description: 'How many, each at a port of its own; or how each of them is known.' },
+      ),
+    ),
+    listen: Type.Optional({
+      ...HostAndPort,
+      description: 'Where it connects instead of to the brokers; default: any free port.',
+    } as typeof HostAndPort),
+    'advertised-host': Type.Optional({
+      ...Text,
+      description: 'The host name that it is told, where it sees this machine by another name.',
+    } as typeof Text),
+    group: Type.Optional(GroupName),
+    id: Type.Optional(IdPlace),
+    'start-grace': Type.Optional({
+      ...Duration,
+      description: 'How long it may take to connect, and then to commit once: 5m.',
+    } as typeof Duration),
+    for: Type.Optional({
+      ...Duration,
+      description: 'How long it is under load at least.',
+    } as typeof Duration),
+  },
+  { ...closed, description: 'An application that somebody else starts.' },
 )
 
 const WorkloadSchema = Type.Object(

@@ -3,6 +3,7 @@
 import type { FaultSpec } from '../faults/fault.ts'
 import { durationMs, recordsPerSecond, share } from '../faults/vocabulary.ts'
 import { type Policy, policyOf } from '../policies/policy.ts'
+import { type AttachPlan, attachOf, groupDefault } from './attached.ts'
 import type {
   FindingKind,
   Mistake,
@@ -21,6 +22,7 @@ export const instancesDefault = 2
 export const transactionSizeDefault = 100
 export const ratePerSecondDefault = 1_000
 export const stopGraceDefaultMs = 5_000
+export const startGraceDefaultMs = 60_000
 export const idPlaceDefault = 'header:gauntlet-id'
 
 export type Configuration = Record<string, string | number | boolean>
@@ -88,11 +90,14 @@ export interface CommandPlan {
   ready?: string
   restartTimes: number
   stopGraceMs: number
+  /** How long an instance may take until it is ready, and then until it has committed once. */
+  startGraceMs: number
+  group: string
   /** `header:NAME`, `key`, `value`, `json:$.PATH` or `regex:EXPRESSION` */
   id: string
 }
 
-export type WorkloadPlan = CopierPlan | CommandPlan
+export type WorkloadPlan = CopierPlan | CommandPlan | AttachPlan
 
 /** Texts may hold `${id}`, `${source}`, `${sequence}`, `${partition}` and `${amount}`. */
 export type LoadPhase =
@@ -334,7 +339,7 @@ export function topicsOf({ topics }: Pick<PlanDocument, 'topics'>): Plan['topics
 }
 
 function workloadOf({ workload }: PlanDocument): WorkloadPlan {
-  const { copier, command } = workload
+  const { copier, command, attach } = workload
   if (copier !== undefined) {
     const { abort } = copier
     return {
@@ -370,9 +375,12 @@ function workloadOf({ workload }: PlanDocument): WorkloadPlan {
       ...given('ready', command.ready),
       restartTimes: command.restart?.times ?? 0,
       stopGraceMs: grace === undefined ? stopGraceDefaultMs : durationMs(grace),
+      startGraceMs: milliseconds(command['start-grace']) ?? startGraceDefaultMs,
+      group: command.group ?? groupDefault,
       id: command.id ?? idPlaceDefault,
     }
   }
+  if (attach !== undefined) return attachOf(attach, idPlaceDefault)
   throw new Error('the reader lets no other workload through')
 }
 

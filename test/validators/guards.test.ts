@@ -30,6 +30,15 @@ const replaced =
 const withRun = (changes: Parameters<typeof run>[0]): Change =>
   replaced((line) => (line.type === 'run' ? [{ ...line, ...changes }] : [line]))
 
+const connected = (instance: string): HistoryLine => ({
+  type: 'connection-opened',
+  atMs: 900,
+  connection: 99,
+  plane: 'client',
+  node: 1,
+  instance,
+})
+
 describe('the guards', () => {
   it('all hold in a clean run', () => {
     expect(said((lines) => lines)).toEqual({})
@@ -118,7 +127,8 @@ describe('the guards', () => {
     expect(said(plus(late))).toEqual({
       'working-after': ['copier-0 committed nothing after the last fault had healed'],
     })
-    expect(said(withRun({ instances: ['copier-0', 'copier-1'] }))).toEqual({
+    const two = withRun({ instances: ['copier-0', 'copier-1'] })
+    expect(said((lines) => [...two(lines), connected('copier-1')])).toEqual({
       'working-before': ['copier-1 committed nothing before the first fault'],
       'working-after': ['copier-1 committed nothing after the last fault had healed'],
     })
@@ -133,13 +143,117 @@ describe('the guards', () => {
     })
     const two = withRun({ instances: ['copier-0', 'copier-1'] })
     const workingAfter = (...more: HistoryLine[]) =>
-      said((lines) => [...two(lines), phase('load-finished', 8_000), ...more])['working-after']
+      said((lines) => [
+        ...two(lines),
+        connected('copier-1'),
+        phase('load-finished', 8_000),
+        ...more,
+      ])['working-after']
     const idle = ['copier-1 committed nothing after the last fault had healed']
     expect(workingAfter()).toEqual(idle)
     expect(workingAfter(change('killed', 1_800))).toBeUndefined()
     expect(workingAfter(change('killed', 1_800), change('started', 1_900))).toEqual(idle)
     // At the end we kill what does not leave by itself.
     expect(workingAfter(change('killed', 8_500))).toEqual(idle)
+  })
+
+  describe('of an application', () => {
+    const changed = (
+      change: 'started' | 'exited' | 'killed',
+      atMs: number,
+      more: { code?: number; signal?: string } = {},
+    ): HistoryLine => ({ type: 'instance', atMs, instance: 'copier-0', change, ...more })
+    const loaded = phase('load-finished', 8_000)
+    const drained: HistoryLine = {
+      type: 'drain',
+      atMs: 8_500,
+      drained: false,
+      waitedMs: 500,
+      boundMs: 1_000,
+      left: [],
+    }
+
+    it('that ended by itself under load says how, when and where to look', () => {
+      const ended = [changed('started', 500), changed('exited', 3_700, { code: 3 }), loaded]
+      expect(said(plus(...ended))).toEqual({
+        'application-alive': [
+          'copier-0 ended by itself with code 3 3.2 s after its start, and nothing started it again: what it printed is in copier-0.log; if it is meant to be started again, say `restart:` under the workload',
+        ],
+      })
+      const bySignal = said(plus(changed('exited', 3_700, { signal: 'SIGABRT' }), loaded))
+      expect(bySignal['application-alive']?.[0]).toContain('ended by itself by SIGABRT, and')
+    })
+
+    it('that was started again, was killed by a fault, or ended after the load, has done nothing wrong', () => {
+      const exited = changed('exited', 3_000, { code: 1 })
+      expect(said(plus(exited, changed('started', 3_400), loaded))).toEqual({})
+      expect(said(plus(changed('killed', 3_000), loaded))).not.toHaveProperty('application-alive')
+      expect(said(plus(changed('exited', 8_200, { code: 1 }), loaded))).toEqual({})
+    })
+
+    it('that came back only to end again is counted', () => {
+      const lines = [
+        changed('started', 500),
+        changed('exited', 1_000, { code: 1 }),
+        changed('started', 1_500),
+        changed('exited', 3_500, { code: 1 }),
+        loaded,
+      ]
+      expect(said(plus(...lines))['application-alive']?.[0]).toContain('(its start number 2)')
+    })
+
+    it('that left by code 0 may do so when all its work is done, and only then', () => {
+      const left = changed('exited', 3_500, { code: 0 })
+      expect(said(plus(left, loaded))).toEqual({})
+      const undone = said((lines) => [
+        ...lines.filter(({ type }) => type !== 'drain'),
+        drained,
+        left,
+        loaded,
+      ])
+      expect(undone).toHaveProperty('application-alive')
+    })
+
+    it('that never connected is told from one that goes round the proxy', () => {
+      const nobody = withRun({ instances: ['copier-0', 'app-1'] })
+      const [round] = said(nobody)['application-connected'] ?? []
+      expect(round).toContain('app-1 never connected to the proxy, while records came')
+      expect(said(nobody)).toEqual({ 'application-connected': [round] })
+      const silent: Change = (lines) =>
+        nobody(lines).filter(({ type }) => type !== 'log-batch' && type !== 'log-marker')
+      expect(said(silent)['application-connected']?.[0]).toContain('it hangs, or connects')
+      const seen = said((lines) => [...nobody(lines), connected('app-1')])
+      expect(seen).not.toHaveProperty('application-connected')
+    })
+
+    it('that works in another group than the one that is followed', () => {
+      const working = (group: string, instance = 'copier-0'): HistoryLine => ({
+        type: 'posture-list',
+        atMs: 8_000,
+        clients: [
+          {
+            instance,
+            clientId: 'a',
+            firstSeenAtMs: 1,
+            lastSeenAtMs: 2,
+            produces: [],
+            reads: [],
+            groups: [{ group, offsets: 'in-transactions', autoCommit: false }],
+            transactionalIds: [],
+            transactionalIdCount: 0,
+            protocols: [],
+            problems: [],
+          },
+        ],
+      })
+      expect(said(plus(working('orders')))).toEqual({
+        'group-as-planned': [
+          'the application works in the group orders, and the run follows the group copiers: take it from GAUNTLET_GROUP, or say `group: orders` under the workload',
+        ],
+      })
+      expect(said(plus(working('copiers')))).toEqual({})
+      expect(said(plus(working('orders', 'a-stranger')))).toEqual({})
+    })
   })
 
   it('says so when the plan has left nobody alive', () => {

@@ -44,6 +44,8 @@ export interface Timeline {
   /** From the first EndTxn until the client learnt that it is committed. */
   commits: ReadonlyArray<{ fromMs: number; toMs: number }>
   instances: readonly InstanceLine[]
+  /** Of which at least one connection was seen. */
+  connected: ReadonlySet<string>
   brokers: readonly BrokerLine[]
   readerErrors: readonly ReaderErrorLine[]
   proxyErrors: ReadonlyArray<Extract<ProxyEvent, { type: 'error' }>>
@@ -71,6 +73,7 @@ export function collectTimeline(): TimelineCollector {
   /** By transactional id: a producer ends one transaction at a time. */
   const ending = new Map<string, { transaction: number; atMs: number }>()
   const instances: InstanceLine[] = []
+  const connected = new Set<string>()
   const brokers: BrokerLine[] = []
   const readerErrors: ReaderErrorLine[] = []
   const proxyErrors: Array<Extract<ProxyEvent, { type: 'error' }>> = []
@@ -146,6 +149,10 @@ export function collectTimeline(): TimelineCollector {
         case 'fault-status':
           statuses = line.faults
           return
+        case 'connection-opened':
+        case 'client-seen':
+          if (line.instance !== undefined) connected.add(line.instance)
+          return
         case 'progress':
           progress.push({ atMs: line.atMs, instance: line.instance })
           exchanges.push({ fromMs: line.atMs, toMs: line.atMs })
@@ -153,6 +160,7 @@ export function collectTimeline(): TimelineCollector {
         case 'send': {
           exchanges.push({ fromMs: line.sentAtMs, toMs: line.atMs })
           const { instance } = line.exchange
+          if (instance !== undefined) connected.add(instance)
           // A producer without transactions and without a group has no other way to show that it works.
           const plain =
             line.late !== true &&
@@ -204,6 +212,7 @@ export function collectTimeline(): TimelineCollector {
     },
     finish(planned) {
       const names = new Set(planned.map(({ name }) => name))
+      for (const { instance } of progress) connected.add(instance)
       const others = [...kinds]
         .filter(([name]) => !names.has(name))
         .map(([name, kind]) => ({ name, kind }))
@@ -217,6 +226,7 @@ export function collectTimeline(): TimelineCollector {
         commits,
         exchanges: exchanges.sort((a, b) => a.fromMs - b.fromMs),
         instances,
+        connected,
         brokers,
         readerErrors,
         proxyErrors,

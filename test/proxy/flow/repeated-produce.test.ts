@@ -8,6 +8,7 @@ import { createRuleBook } from '../../../proxy/faults/rules.ts'
 import { createBrokers } from '../../../proxy/flow/brokers.ts'
 import { type Connection, openConnection } from '../../../proxy/flow/connection.ts'
 import { createPipeline } from '../../../proxy/flow/pipeline.ts'
+import { createRecogniser } from '../../../proxy/flow/recognition.ts'
 import type { Leg, LegEvents } from '../../../proxy/flow/sockets.ts'
 import { createTopicNames } from '../../../proxy/flow/topic-names.ts'
 import { createTraffic } from '../../../proxy/flow/traffic.ts'
@@ -132,6 +133,7 @@ function play(
     topics,
     brokers: createBrokers([]),
     windows: createWindows(() => live),
+    recogniser: createRecogniser(),
     doorOf: () => undefined,
     advertise: {},
     taker: {

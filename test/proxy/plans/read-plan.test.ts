@@ -145,6 +145,8 @@ expect: { drain: 90s, recovery: 250ms, allow: [{ kind: duplicate, reason: known 
       instances: 2,
       restartTimes: 2,
       stopGraceMs: 1500,
+      startGraceMs: 60_000,
+      group: 'gauntlet',
       id: 'header:gauntlet-id',
     })
     expect(plan.load).toEqual([
