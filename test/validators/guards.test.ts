@@ -163,7 +163,6 @@ describe('the guards', () => {
       atMs: number,
       more: { code?: number; signal?: string } = {},
     ): HistoryLine => ({ type: 'instance', atMs, instance: 'copier-0', change, ...more })
-    const loaded = phase('load-finished', 8_000)
     const drained: HistoryLine = {
       type: 'drain',
       atMs: 8_500,
@@ -174,21 +173,21 @@ describe('the guards', () => {
     }
 
     it('that ended by itself under load says how, when and where to look', () => {
-      const ended = [changed('started', 500), changed('exited', 3_700, { code: 3 }), loaded]
+      const ended = [changed('started', 200), changed('exited', 3_400, { code: 3 })]
       expect(said(plus(...ended))).toEqual({
         'application-alive': [
           'copier-0 ended by itself with code 3 3.2 s after its start, and nothing started it again: what it printed is in copier-0.log; if it is meant to be started again, say `restart:` under the workload',
         ],
       })
-      const bySignal = said(plus(changed('exited', 3_700, { signal: 'SIGABRT' }), loaded))
+      const bySignal = said(plus(changed('exited', 3_400, { signal: 'SIGABRT' })))
       expect(bySignal['application-alive']?.[0]).toContain('ended by itself by SIGABRT, and')
     })
 
     it('that was started again, was killed by a fault, or ended after the load, has done nothing wrong', () => {
       const exited = changed('exited', 3_000, { code: 1 })
-      expect(said(plus(exited, changed('started', 3_400), loaded))).toEqual({})
-      expect(said(plus(changed('killed', 3_000), loaded))).not.toHaveProperty('application-alive')
-      expect(said(plus(changed('exited', 8_200, { code: 1 }), loaded))).toEqual({})
+      expect(said(plus(exited, changed('started', 3_300)))).toEqual({})
+      expect(said(plus(changed('killed', 3_000)))).not.toHaveProperty('application-alive')
+      expect(said(plus(changed('exited', 3_600, { code: 1 })))).toEqual({})
     })
 
     it('that came back only to end again is counted', () => {
@@ -196,20 +195,18 @@ describe('the guards', () => {
         changed('started', 500),
         changed('exited', 1_000, { code: 1 }),
         changed('started', 1_500),
-        changed('exited', 3_500, { code: 1 }),
-        loaded,
+        changed('exited', 3_400, { code: 1 }),
       ]
       expect(said(plus(...lines))['application-alive']?.[0]).toContain('(its start number 2)')
     })
 
     it('that left by code 0 may do so when all its work is done, and only then', () => {
-      const left = changed('exited', 3_500, { code: 0 })
-      expect(said(plus(left, loaded))).toEqual({})
+      const left = changed('exited', 3_400, { code: 0 })
+      expect(said(plus(left))).toEqual({})
       const undone = said((lines) => [
         ...lines.filter(({ type }) => type !== 'drain'),
         drained,
         left,
-        loaded,
       ])
       expect(undone).toHaveProperty('application-alive')
     })

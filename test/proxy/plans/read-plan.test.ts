@@ -602,6 +602,68 @@ load: { records: many }
     )
   })
 
+  describe('of an application that somebody else starts', () => {
+    const attached = (attach: string, faults = '[]') =>
+      `name: p\nload: { records: 1 }\nworkload: { attach: ${attach} }\nfaults: ${faults}\n`
+
+    it('is one instance at a port of its own, unless it says otherwise', () => {
+      expect(planOf(attached('{}')).workload).toEqual({
+        kind: 'attach',
+        id: 'header:gauntlet-id',
+        group: 'gauntlet',
+        instances: 1,
+        known: [{}],
+        startGraceMs: 300_000,
+        forMs: 0,
+      })
+      const written =
+        '{ listen: "10.0.0.1:9000", advertised-host: app, group: g, id: key, for: 2m, start-grace: 1s, instances: [{ client-id: a-* }, { transactional-id: t, pid-file: p }] }'
+      expect(planOf(attached(written)).workload).toEqual({
+        kind: 'attach',
+        id: 'key',
+        group: 'g',
+        instances: 2,
+        known: [{ clientId: 'a-*' }, { transactionalId: 't', pidFile: 'p' }],
+        listen: { host: '10.0.0.1', port: 9_000 },
+        advertisedHost: 'app',
+        startGraceMs: 1_000,
+        forMs: 120_000,
+      })
+    })
+
+    it.each([
+      'client-crash: {} }',
+      'client-crash: { instance: 0 } }',
+      'client-pause: {} }, for: 1s',
+    ])('cannot have done to it what needs its process: %s', (inject) => {
+      const fault = `[{ when: { request: EndTxn }, inject: { ${inject} }]`
+      const { message } = problemOf(attached('{}', fault))
+      expect(message).toContain('not possible with an application that was not started from here')
+      expect(message).toContain('`pid-file:` under `workload.attach.instances`')
+    })
+
+    it('can, where the process is known', () => {
+      const known = '{ instances: [{ pid-file: a }, { client-id: b }] }'
+      const crash = (params: string) =>
+        attached(known, `[{ when: { request: EndTxn }, inject: { client-crash: ${params} } }]`)
+      expect(problemsOf(crash('{ instance: 0 }'))).toEqual([])
+      expect(problemOf(crash('{ instance: 1 }')).message).toContain('pid-file')
+      expect(problemOf(crash('{}')).message).toContain('pid-file')
+      expect(problemOf(crash('{ instance: 0, restart-after: 1s }')).message).toContain(
+        'let whoever runs this one start it again',
+      )
+    })
+
+    it('is refused for an address that nobody can reach', () => {
+      expect(problemOf(attached('{ listen: "0.0.0.0:19092" }')).message).toContain(
+        '`advertised-host:`',
+      )
+      expect(problemOf(attached('{ listen: "localhost:0" }')).message).toContain(
+        'leave `listen` out',
+      )
+    })
+  })
+
   it('is refused when its cluster cannot do what a fault needs', () => {
     const crash =
       '{ when: { reply: EndTxn }, inject: { coordinator-crash: { how: process } }, for: 1s }'
