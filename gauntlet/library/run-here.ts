@@ -12,7 +12,7 @@ import { deleteGroup } from '../clusters/cluster-health.ts'
 import { keepPlan, readPlanFile } from '../plan-files.ts'
 import { runPlan } from '../run.ts'
 import type { Report } from '../run-events.ts'
-import { groupDefault } from '../run-line.ts'
+import { groupOf } from '../run-line.ts'
 import { type Stage, stageOn } from '../run-stage.ts'
 
 export interface RunWish {
@@ -48,7 +48,11 @@ function planHere(given: string | object, cluster: unknown, { set = [] }: RunWis
 }
 
 /** Topics and group of a plan, which a second run would find otherwise. */
-async function forget({ brokers }: Cluster, topics: readonly string[]): Promise<void> {
+async function forget(
+  { brokers }: Cluster,
+  topics: readonly string[],
+  group: string,
+): Promise<void> {
   if (topics.length === 0) return
   const admin = openAdmin(brokers)
   try {
@@ -56,7 +60,7 @@ async function forget({ brokers }: Cluster, topics: readonly string[]): Promise<
   } finally {
     admin.close()
   }
-  await deleteGroup(brokers, groupDefault)
+  await deleteGroup(brokers, group)
 }
 
 export async function runHere(
@@ -75,6 +79,6 @@ export async function runHere(
       return stage
     })
   } finally {
-    await forget(cluster, stage?.created ?? [])
+    await forget(cluster, stage?.created ?? [], groupOf(plan))
   }
 }

@@ -41,7 +41,7 @@ export async function startWarmCluster(
   let onBroker: StageParts['onBroker'] | undefined
   const cluster = await start(wanted, parts, (node) => onBroker?.(node, 'exited'))
   let stage: Stage | undefined
-  let group = ''
+  let group: string | undefined
 
   async function forget(): Promise<boolean> {
     const created = stage?.created ?? []
@@ -52,7 +52,7 @@ export async function startWarmCluster(
     } finally {
       admin.close()
     }
-    return deleteGroup(cluster.brokers, group)
+    return group === undefined || deleteGroup(cluster.brokers, group)
   }
 
   /** One pass over everything; gives what is not well yet. */
@@ -83,7 +83,8 @@ export async function startWarmCluster(
     cluster,
     async stage(own) {
       onBroker = own.onBroker
-      group = groupOf(own.plan)
+      // Members of an application that somebody else runs stay.
+      group = own.plan.workload.kind === 'attach' ? undefined : groupOf(own.plan)
       stage = await stageOn(own, cluster)
       return stage
     },
