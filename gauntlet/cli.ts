@@ -180,6 +180,10 @@ function commandLine(): Cli {
   )
     .option('--client <clients>', 'java, kafkajs or java,kafkajs; default: as each plan says')
     .option('--table <file>', 'Write the results as a Markdown table, too')
+    .option(
+      '--clusters <number>',
+      'Plans at the same time, each with a cluster of its own (default: 1)',
+    )
     .option('--from <folder>', 'With --table: of earlier suites, running nothing; may be repeated')
     .option('--github', githubHelp)
     .example('  gauntlet suite smoke')

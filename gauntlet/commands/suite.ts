@@ -32,10 +32,14 @@ import { loadPlans, refusePlans } from './load-plans.ts'
 
 const clients = ['java', 'kafkajs'] as const
 type Client = (typeof clients)[number]
+/** Three brokers each: more than this and a machine has better things to do than to hurt them. */
+const clustersAtOnceMax = 8
 
 export interface SuiteFlags extends RunFlags {
   /** Client libraries to run each copier with; empty: as each plan says. */
   clients: readonly Client[]
+  /** Plans that run at the same time. */
+  clustersAtOnce: number
   /** Where the Markdown table goes. */
   table: string | undefined
   /** Folders of earlier suites: the table is made of them, and nothing is run. */
@@ -51,9 +55,20 @@ export function suiteFlags(options: RawOptions, flags: RunFlags): SuiteFlags {
   return {
     ...flags,
     clients: given as Client[],
+    clustersAtOnce: clustersAtOnce(options.clusters),
     table: options.table === undefined ? undefined : text('--table', options.table),
     from: texts(options.from),
   }
+}
+
+function clustersAtOnce(given: unknown): number {
+  if (given === undefined) return 1
+  const count = Number(given)
+  if (Number.isInteger(count) && count >= 1 && count <= clustersAtOnceMax) return count
+  throw usageError(
+    `--clusters ${String(given)} is no number of clusters`,
+    `Use a whole number from 1 to ${clustersAtOnceMax}.`,
+  )
 }
 
 export async function suiteCommand(
@@ -77,7 +92,7 @@ export async function suiteCommand(
   const { runSuite } = await import('../suite/run-suite.ts')
   const { suite, results } = await runSuite(
     read.items,
-    { outDir, verbose: flags.verbose },
+    { outDir, verbose: flags.verbose, clustersAtOnce: flags.clustersAtOnce },
     {
       reportOf({ plan }) {
         if (!flags.verbose) return { report: () => undefined, close: () => undefined }

@@ -1,5 +1,5 @@
-// Many plans, one after the other, on as few clusters as they need. A plan that comes to no verdict does not keep the
-// others from theirs; only an interruption ends all.
+// Many plans on as few clusters as they need: one after the other, or several at a time, each of them with a cluster
+// of its own. A plan that comes to no verdict does not keep the others from theirs; only an interruption ends all.
 import { basename, join } from 'node:path'
 import { exitCodes, OperatorError } from '../../proxy/errors.ts'
 import type { ClusterPlan, Plan } from '../../proxy/plans/plan.ts'
@@ -7,7 +7,7 @@ import { type Runtime, systemRuntime } from '../../proxy/runtime.ts'
 import { keepPlan } from '../plan-files.ts'
 import { runPlan } from '../run.ts'
 import type { Report, Result } from '../run-events.ts'
-import { groupByCluster } from './plan-groups.ts'
+import { createDealer, groupByCluster, type PlanGroup } from './plan-groups.ts'
 import {
   clientOf,
   judgedOutcome,
@@ -36,9 +36,16 @@ export interface SuiteHooks {
   note(text: string): void
 }
 
+export interface SuiteOptions {
+  outDir: string
+  verbose: boolean
+  /** Plans that run at the same time; one when nothing is said. */
+  clustersAtOnce?: number
+}
+
 export async function runSuite(
   items: readonly SuitePlan[],
-  options: { outDir: string; verbose: boolean },
+  options: SuiteOptions,
   hooks: SuiteHooks,
   signal: AbortSignal,
 ): Promise<{
@@ -46,13 +53,14 @@ export async function runSuite(
   /** Of the entries that were judged, in their order. */
   results: Result[]
 }> {
+  const { clustersAtOnce = 1 } = options
   const runtime = systemRuntime(0)
   const startedMs = runtime.nowMs()
   const suite: SuiteResult = {
     format: 1,
     startedAt: new Date().toISOString(),
     tookMs: 0,
-    clusters: { started: 0, tookMs: 0 },
+    clusters: { started: 0, tookMs: 0, atOnce: clustersAtOnce },
     entries: [],
   }
   const results: Result[] = []
@@ -67,29 +75,47 @@ export async function runSuite(
   }
 
   const runnable = items.filter(({ notForClient }) => notForClient === undefined)
-  for (const group of groupByCluster(runnable)) {
-    const clusters = clustersOf(group.cluster, { ...options, runtime, signal, hooks, suite })
+  const dealer = createDealer(groupByCluster(runnable))
+  let isOver = false
+
+  async function runLane(): Promise<void> {
+    let group: PlanGroup<SuitePlan> | undefined
+    let clusters: GroupClusters | undefined
     try {
-      for (const item of group.items) {
+      while (!isOver) {
+        const next = dealer.next(group)
+        if (next === undefined) return
         if (signal.aborted) throw interrupted()
+        if (clusters === undefined || next.group !== group) {
+          await clusters?.stop()
+          clusters = clustersOf(next.group.cluster, { ...options, runtime, signal, hooks, suite })
+          group = next.group
+        }
         const beganMs = runtime.nowMs()
+        let result: Result | undefined
         let outcome: SuiteOutcome
         try {
-          const warm = group.shared ? await clusters.ready() : undefined
-          const result = await runOne(item, warm, options, hooks, signal)
-          results.push(result)
+          const warm = next.group.shared ? await clusters.ready() : undefined
+          result = await runOne(next.item, warm, options, hooks, signal)
           outcome = judgedOutcome(result)
         } catch (cause) {
           if (signal.aborted) throw cause
           outcome = failedOutcome(cause)
         }
         await clusters.settle()
-        done(entryOf(item, runtime.nowMs() - beganMs, outcome))
+        if (result !== undefined) results.push(result)
+        done(entryOf(next.item, runtime.nowMs() - beganMs, outcome))
       }
+    } catch (cause) {
+      isOver = true
+      throw cause
     } finally {
-      await clusters.stop()
+      await clusters?.stop()
     }
   }
+
+  const lanes = await Promise.allSettled(Array.from({ length: clustersAtOnce }, runLane))
+  for (const lane of lanes) if (lane.status === 'rejected') throw lane.reason
   suite.tookMs = Math.round(runtime.nowMs() - startedMs)
   return { suite, results }
 }
@@ -148,6 +174,12 @@ async function runOne(
   }
 }
 
+interface GroupClusters {
+  ready(): Promise<WarmCluster>
+  settle(): Promise<void>
+  stop(): Promise<void>
+}
+
 /** The clusters of one group, one after the other: what cannot be mended is replaced. */
 function clustersOf(
   wanted: ClusterPlan,
@@ -158,7 +190,7 @@ function clustersOf(
     hooks: SuiteHooks
     suite: SuiteResult
   },
-) {
+): GroupClusters {
   const { runtime, signal, hooks, suite } = parts
   let warm: WarmCluster | undefined
   return {

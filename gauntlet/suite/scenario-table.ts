@@ -56,7 +56,7 @@ export function scenarioTable(suites: readonly SuiteResult[]): string {
       `|---|---|${'---|'.repeat(clients.length)}---|---|---|`,
     )
     const here = entries.filter((entry) => entry.folder === folder)
-    for (const plan of new Set(here.map((entry) => entry.plan))) {
+    for (const plan of [...new Set(here.map((entry) => entry.plan))].sort()) {
       const runs = here.filter((entry) => entry.plan === plan)
       const perClient = clients.map((client) => runs.find((entry) => entry.client === client))
       const ran = runs.filter(({ tookMs: ms }) => ms > 0)

@@ -41,8 +41,13 @@ export interface SuiteResult {
   format: 1
   startedAt: string
   tookMs: number
-  /** Clusters that were started, and the time that this took. */
-  clusters: { started: number; tookMs: number }
+  /** Those that plans shared: how many were started, and the time that this took. */
+  clusters: {
+    started: number
+    tookMs: number
+    /** Plans that ran at the same time; missing in older results, where it was one. */
+    atOnce?: number
+  }
   entries: SuiteEntry[]
 }
 

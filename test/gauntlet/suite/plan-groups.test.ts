@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { groupByCluster } from '../../../gauntlet/suite/plan-groups.ts'
+import {
+  createDealer,
+  groupByCluster,
+  type PlanGroup,
+} from '../../../gauntlet/suite/plan-groups.ts'
 import { readPlan } from '../../../proxy/plans/read-plan.ts'
 
 function item(name: string, rest = '') {
@@ -48,5 +52,45 @@ describe('groupByCluster', () => {
 
   it('makes no group of no plans', () => {
     expect(groupByCluster([])).toEqual([])
+  })
+})
+
+describe('createDealer', () => {
+  const own = 'cluster: { embedded: { brokers: 1 } }'
+  const external = 'cluster: { external: { bootstrap: ["kafka:9092"] } }'
+
+  /** Takes turns with this many until nothing is left for anybody; the plans that each was given. */
+  function dealt(items: ReturnType<typeof item>[], lanes: number): string[][] {
+    const dealer = createDealer(groupByCluster(items))
+    const at: (PlanGroup<ReturnType<typeof item>> | undefined)[] = Array(lanes).fill(undefined)
+    const given: string[][] = Array.from({ length: lanes }, () => [])
+    for (let idle = 0, turn = 0; idle < lanes; turn++) {
+      const lane = turn % lanes
+      const next = dealer.next(at[lane])
+      idle = next === undefined ? idle + 1 : 0
+      if (next === undefined) continue
+      at[lane] = next.group
+      given[lane]?.push(next.item.plan.name)
+    }
+    return given
+  }
+
+  it('gives one alone group after group, in their order', () => {
+    const items = [item('a'), item('b', own), item('c'), item('d', betweenBrokers)]
+    expect(dealt(items, 1)).toEqual([['a', 'c', 'b', 'd']])
+    expect(dealt([], 1)).toEqual([[]])
+  })
+
+  it('gives two a group each, and lets who is done first help with the longest', () => {
+    const items = [item('a'), item('b'), item('c'), item('d'), item('e'), item('x', own)]
+    expect(dealt(items, 2)).toEqual([
+      ['a', 'b', 'd'],
+      ['x', 'c', 'e'],
+    ])
+  })
+
+  it('lets nobody help on a cluster that others run', () => {
+    const items = ['a', 'b', 'c'].map((name) => item(name, external))
+    expect(dealt(items, 2)).toEqual([['a', 'b', 'c'], []])
   })
 })
