@@ -71,6 +71,7 @@ const followed: readonly ProxyEvent['type'][] = [
   'error',
   'loop-stalled',
   'broker-seen',
+  'broker-gone',
 ]
 
 let changed = false

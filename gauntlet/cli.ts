@@ -37,7 +37,8 @@ type Command = ReturnType<Cli['command']>
 
 const output = processOutput()
 const stopping = new AbortController()
-const context: CommandContext = { output, signal: stopping.signal }
+const hurrying = new AbortController()
+const context: CommandContext = { output, signal: stopping.signal, hurry: hurrying.signal }
 
 function withRunFlags(command: Command): Command {
   return command
@@ -108,8 +109,17 @@ function commandLine(): Cli {
       'REST’s token; default: the environment’s GAUNTLET_TOKEN or GAUNTLET_TOKEN_FILE',
     )
     .option('--await-cluster <time>', 'Wait so long for a first broker to answer')
+    .option(
+      '--drain <time>',
+      'Told to stop, let what is under way get through for so long; default: 8s, 0s: not at all',
+    )
+    .option('--history <folder>', 'Keep what passes as histories there, one after the other')
+    .option('--history-size <megabytes>', 'Size of one of them; default: 64')
+    .option('--history-files <number>', 'How many are kept; default: 16')
+    .option('--window <time>', 'How far back the rolling verdict looks; default: 15m')
     .option('--exit-with-verdict', 'Stopped, end as the runs that were conducted with it ended')
     .example('  gauntlet proxy --bootstrap kafka-1:9092,kafka-2:9092 --plan faults.yaml')
+    .example('  gauntlet proxy --bootstrap kafka:9092 --history /var/lib/gauntlet --drain 20s')
     .action((options: RawOptions) => proxyCommand(options, context))
   withRestFlags(
     cli.command(
@@ -322,6 +332,7 @@ function explain(error: unknown): number {
 function onStopSignal(): void {
   if (stopping.signal.aborted) {
     output.writeError('\n  still healing and cleaning up\n')
+    hurrying.abort()
     return
   }
   output.writeError('\n  interrupted: healing, stopping, cleaning up\n')

@@ -216,6 +216,9 @@ export async function connectProxy(
     nameTopics: async () => undefined,
     recognise: async () => undefined,
     closeDoor: async () => false,
+    async drain() {
+      throw new Error('a running proxy drains when it is told to stop')
+    },
     stop: end,
   } satisfies RemoteEngine
 

@@ -1,19 +1,24 @@
 // `gauntlet proxy`: the proxy alone, in front of somebody's cluster, with the faults of a plan armed and REST beside
-// it. It runs until it is told to stop, heals first, and then leaves.
+// it. It runs until it is told to stop, heals first, lets what is under way get through, and then leaves.
 import type { Control } from '../proxy/control/control.ts'
 import type { RunView } from '../proxy/control/runs.ts'
 import { OperatorError } from '../proxy/errors.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import type { FaultSpec } from '../proxy/faults/fault.ts'
 import type { BrokerAccess, DoorTls } from '../proxy/flow/access.ts'
+import type { Drained } from '../proxy/flow/drain.ts'
 import type { SocketAddress } from '../proxy/flow/sockets.ts'
 import type { Policy } from '../proxy/policies/policy.ts'
 import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
 import { type RemoteEngine, startProxy } from '../proxy/start-proxy.ts'
+import type { RunLine } from '../validators/history-line.ts'
 import { entryFile, packageVersion, pageFile } from './entry.ts'
+import { openRotatingHistory, type RotatingHistory } from './rotating-history.ts'
 
 /** Between two questions whether a broker answers yet. */
 const askAgainMs = 500
+/** Between two questions who the cluster's brokers are. */
+const askBrokersEveryMs = 30_000
 
 export interface RestOptions {
   listen: SocketAddress
@@ -44,6 +49,12 @@ export interface StandaloneOptions {
   rest?: RestOptions
   /** How long to wait for a first broker to answer. */
   awaitClusterMs: number
+  /** How long what is under way may take when it is told to stop. */
+  drainMs: number
+  /** Where histories are kept; absent: nowhere. */
+  history?: { folder: string; fileBytes: number; filesMax: number }
+  /** How far back the rolling verdict looks. */
+  verdictWindowMs: number
   onEvents: (events: ProxyEvent[]) => void
   onProblem: (message: string) => void
 }
@@ -52,6 +63,34 @@ export interface StandaloneOptions {
 export interface Listening {
   doors: SocketAddress[]
   rest?: SocketAddress
+}
+
+/** How it ended. */
+export interface ProxyEnd {
+  /** The runs that were conducted with it. */
+  runs: RunView[]
+  /** What had to be cut off. */
+  drained: Drained
+}
+
+/** The first line of a history without a run: it can be read and judged like any other, and proves nothing alone. */
+function headLine(options: StandaloneOptions, runtime: Runtime): RunLine {
+  return {
+    type: 'run',
+    atMs: runtime.nowMs(),
+    format: 1,
+    plan: 'proxy',
+    asks: 'What did the proxy see?',
+    seed: options.seed,
+    cluster: { kind: 'external', version: 'unknown', brokers: 0, features: {} },
+    inputs: [],
+    outputs: [],
+    id: 'header:gauntlet-id',
+    instances: [],
+    proxied: true,
+    faults: [],
+    expect: { verdict: 'PASS', allow: [] },
+  }
 }
 
 async function awaitCluster(
@@ -100,23 +139,53 @@ async function openDoors(
   return opened
 }
 
-/**
- * Starts it, tells where it can be reached, and resolves when the signal has ended it: with the runs that were
- * conducted with it.
- */
+async function drainUnlessHurried(
+  engine: RemoteEngine,
+  limitMs: number,
+  hurry: AbortSignal | undefined,
+): Promise<Drained> {
+  const drained = engine.drain(limitMs)
+  if (hurry === undefined) return drained
+  const hurried = new Promise<Drained>((resolve) => {
+    const leave = async (): Promise<void> => {
+      const { connections, transactions } = await engine.counters()
+      const { begun, producing, offsets, ending } = transactions.phases
+      resolve({
+        connections: connections.client,
+        transactions: begun + producing + offsets + ending,
+      })
+    }
+    if (hurry.aborted) void leave()
+    else hurry.addEventListener('abort', () => void leave(), { once: true })
+  })
+  return Promise.race([drained, hurried])
+}
+
+/** Starts it, tells where it can be reached, and resolves when the first signal has ended it. `hurry`: the second. */
 export async function runProxy(
   options: StandaloneOptions,
   signal: AbortSignal,
   listening: (where: Listening) => void,
-): Promise<RunView[]> {
+  hurry?: AbortSignal,
+): Promise<ProxyEnd> {
   const runtime = systemRuntime(options.seed)
   let control: Control | undefined
+  const history: RotatingHistory | undefined =
+    options.history === undefined
+      ? undefined
+      : openRotatingHistory({
+          ...options.history,
+          nowMs: runtime.nowMs,
+          head: () => headLine(options, runtime),
+          onProblem: options.onProblem,
+        })
   const proxy = await startProxy({
     workerFile: entryFile('proxy/worker.js'),
     seed: options.seed,
     host: undefined,
     onEvents(events) {
       control?.see(events)
+      history?.write(events)
       options.onEvents(events)
     },
     options: {
@@ -127,6 +196,7 @@ export async function runProxy(
       topicAliases: options.topicAliases,
       journalAllProduce: false,
       policies: options.policies,
+      askBrokersEveryMs,
       ...(options.access === undefined ? {} : { access: options.access }),
       ...(options.door === undefined ? {} : { door: options.door }),
     },
@@ -142,6 +212,7 @@ export async function runProxy(
         runtime,
         terminatesTls: options.door !== undefined,
         faults: options.faults,
+        verdictWindowMs: options.verdictWindowMs,
         pageFile: pageFile(),
         version: packageVersion(),
         onProblem: options.onProblem,
@@ -156,12 +227,15 @@ export async function runProxy(
       else signal.addEventListener('abort', () => resolve(), { once: true })
     })
     await Promise.race([stopped, proxy.ended])
-    await control?.close()
+    control?.leave()
     await engine.healAll()
+    const drained = await drainUnlessHurried(engine, options.drainMs, hurry)
+    await control?.close()
     await engine.stop()
-    return control?.runs() ?? []
+    return { runs: control?.runs() ?? [], drained }
   } finally {
     await control?.close()
     await proxy.terminate()
+    await history?.close()
   }
 }

@@ -1,6 +1,7 @@
 // The one interface that plans, REST and the command line drive: arm, disarm, fire, release, heal, status.
 // It joins the parts: rules decide, effects carry out, the flow moves bytes, the tracker follows.
 import { createClusterView } from './effects/cluster-view.ts'
+import { createClusterWatch } from './effects/cluster-watch.ts'
 import { answerMoved } from './effects/coordinator-move.ts'
 import { type FiringReport, reportFiring } from './effects/firing-report.ts'
 import { answerHeartbeat } from './effects/heartbeats-lost.ts'
@@ -36,6 +37,7 @@ import { durationMs } from './faults/vocabulary.ts'
 import type { BrokerAccess, DoorTls } from './flow/access.ts'
 import { createBrokers } from './flow/brokers.ts'
 import type { Connection } from './flow/connection.ts'
+import { type Drained, drain } from './flow/drain.ts'
 import type { ReplyVerdict, RequestVerdict } from './flow/exchange.ts'
 import { createGate } from './flow/gate.ts'
 import { createLinks, type DoorPlace } from './flow/links.ts'
@@ -81,7 +83,12 @@ export interface EngineOptions {
   access?: BrokerAccess
   /** TLS towards clients; absent: they come plainly. */
   door?: DoorTls
+  /** How often the cluster is asked who its brokers are; absent: only by whoever drives the engine. */
+  askBrokersEveryMs?: number
 }
+
+/** Disarmed faults kept for the record; the oldest go first. */
+export const endedFaultsMax = 1_000
 
 /** How a fault came to us. What reaches beyond the proxy may come from a plan on this machine's disk only. */
 export type ArmSource = 'plan' | 'rest'
@@ -93,6 +100,8 @@ export interface Counters extends TrafficCounts {
   brokers: number
   transactions: TransactionSummary
   producerTimeouts: number
+  /** How late the proxy's event loop was at most in the last seconds. */
+  loopLagMs: number
   postureProblems: Partial<Record<PostureProblemKind, number>>
   policyViolations: PolicyViolationCount[]
   faults: Array<Pick<FaultStatus, 'name' | 'kind' | 'matched' | 'fired' | 'applied' | 'state'>>
@@ -158,6 +167,8 @@ export interface Engine {
   connections(): ConnectionView[]
   /** Closes one connection with a reset; false when there is none of that id. */
   cutConnection(id: number): boolean
+  /** Lets nobody in and no transaction begin; resolves when all that was under way is through, or the time is over. */
+  drain(limitMs: number): Promise<Drained>
   stop(): Promise<void>
 }
 
@@ -206,13 +217,24 @@ interface Lasting {
 
 export function createEngine(
   options: EngineOptions,
-  parts: { runtime: Runtime; host: Host | undefined; listener: (event: ProxyEvent) => void },
+  parts: {
+    runtime: Runtime
+    host: Host | undefined
+    listener: (event: ProxyEvent) => void
+    /** How late the event loop was at most lately; absent: nobody looks. */
+    loopLagMs?: () => number
+  },
 ): Engine {
   const { runtime, host } = parts
+  /** Where each broker was told to be. */
+  const toldAddresses = new Map<number, string>()
   // The tracker's events have their time already; there are too many of them to copy each.
   const emit: Emit = (event) => {
     const stamped = ('atMs' in event ? event : { atMs: runtime.nowMs(), ...event }) as ProxyEvent
     parts.listener(stamped)
+    if (stamped.type === 'broker-seen') {
+      toldAddresses.set(stamped.node, `${stamped.host}:${stamped.port}`)
+    }
     if (stamped.type !== 'transaction' && stamped.type !== 'producer') return
     for (const found of posture.seeEvent(stamped)) parts.listener(found)
   }
@@ -268,6 +290,34 @@ export function createEngine(
   const ended: Rule[] = []
   let isWarm = false
   let clocksStopped = false
+  let isDraining = false
+
+  function keepEnded(rule: Rule): void {
+    ended.push(rule)
+    if (ended.length > endedFaultsMax) ended.shift()
+  }
+
+  function tellBrokers(): void {
+    for (const node of brokers.nodes()) {
+      const address = brokers.address(node)
+      if (address === undefined) continue
+      if (toldAddresses.get(node) === `${address.host}:${address.port}`) continue
+      emit({ type: 'broker-seen', node, ...address })
+    }
+  }
+
+  const watch = createClusterWatch({
+    runtime,
+    everyMs: options.askBrokersEveryMs ?? 0,
+    async ask() {
+      for (const node of await cluster.refreshBrokers()) emit({ type: 'broker-gone', node })
+      tellBrokers()
+      // Firewalls and clients find a port for a new broker before anybody is led there.
+      await Promise.allSettled(
+        links.doors().flatMap((door) => brokers.nodes().map((node) => door.ensure(node))),
+      )
+    },
+  })
 
   function failed(what: string, cause: unknown): void {
     const message = `${what}: ${cause instanceof Error ? cause.message : String(cause)}`
@@ -432,6 +482,7 @@ export function createEngine(
     live,
     access: options.access,
     door: options.door,
+    missed: watch.missed,
     pipeline: createPipeline({
       runtime,
       rules,
@@ -448,6 +499,9 @@ export function createEngine(
       traffic,
       get journalAllProduce() {
         return journalsAll
+      },
+      get isDraining() {
+        return isDraining
       },
       clientLeft: messages.clientLeft,
       closed: messages.closed,
@@ -547,7 +601,7 @@ export function createEngine(
       const rule = named(name)
       // First of all it fires no more; its claims on messages must still be taken back by its heal.
       rules.disarm(name)
-      ended.push(rule)
+      keepEnded(rule)
       await healRule(rule)
       emit({ type: 'fault-disarmed', fault: name, kind: rule.kind.name })
     },
@@ -577,7 +631,7 @@ export function createEngine(
       clocks.clear()
       for (const rule of [...rules.rules()]) {
         rules.disarm(rule.spec.name)
-        ended.push(rule)
+        keepEnded(rule)
       }
       messages.healAll()
       await Promise.allSettled([...starting.keys()])
@@ -615,6 +669,7 @@ export function createEngine(
         brokers: brokers.nodes().length,
         transactions: tracker.summary(runtime.nowMs()),
         producerTimeouts: posture.timeouts(),
+        loopLagMs: parts.loopLagMs?.() ?? 0,
         postureProblems: posture.problemCounts(),
         policyViolations: governor.counts(),
         faults: [...ended, ...rules.rules()].map((rule) => ({
@@ -641,10 +696,7 @@ export function createEngine(
     },
     async discover() {
       await cluster.refresh()
-      for (const node of brokers.nodes()) {
-        const address = brokers.address(node)
-        if (address !== undefined) emit({ type: 'broker-seen', node, ...address })
-      }
+      tellBrokers()
     },
     noteBroker: (node, address) => void brokers.note(node, address),
     async openDoor(instance, bootstrapPort, place) {
@@ -697,7 +749,18 @@ export function createEngine(
       }
       return false
     },
+    drain(limitMs) {
+      isDraining = true
+      links.refuse()
+      return drain({
+        runtime,
+        limitMs,
+        connections: () => live,
+        openTransactions: () => tracker.openOn(new Set([...live].map(({ id }) => id))),
+      })
+    },
     async stop() {
+      watch.stop()
       // Brokers and instances go down with us; what a command of the user's has done to the world would stay.
       const hooks = [...lasting].filter(({ report: { rule } }) => rule.effect.on === 'hook')
       await Promise.all(hooks.map(healLasting))

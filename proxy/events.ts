@@ -293,6 +293,8 @@ export type ProxyEvent = { atMs: number } & (
   | { type: 'loop-stalled'; stalledMs: number }
   /** A broker was found, or found again at another address. */
   | { type: 'broker-seen'; node: number; host: string; port: number; listen?: string }
+  /** The cluster no longer names a broker: it is down, or gone. Told again if it comes and goes. */
+  | { type: 'broker-gone'; node: number }
   /** A request newer than we know: passed as it is, unfollowed. Told once for each API and version. */
   | {
       type: 'version-unknown'

@@ -53,6 +53,7 @@ const methods = [
   'brokers',
   'connections',
   'cutConnection',
+  'drain',
   'stop',
 ] as const satisfies ReadonlyArray<keyof Engine>
 

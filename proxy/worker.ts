@@ -5,6 +5,7 @@ import type { Host } from './effects/host.ts'
 import { createEngine, type EngineOptions } from './engine.ts'
 import { OperatorError } from './errors.ts'
 import type { ProxyEvent } from './events.ts'
+import { createLoopLag } from './loop-lag.ts'
 import { initCompression } from './protocol/compression.ts'
 import { systemRuntime } from './runtime.ts'
 import type { FromWorker, HostMethod, ToWorker, WorkerSetup } from './worker-messages.ts'
@@ -71,13 +72,20 @@ const host: Host | undefined =
 
 const runtime = systemRuntime(setup.seed)
 await initCompression()
-const engine = createEngine(setup.options satisfies EngineOptions, { runtime, host, listener })
+const lag = createLoopLag()
+const engine = createEngine(setup.options satisfies EngineOptions, {
+  runtime,
+  host,
+  listener,
+  loopLagMs: () => lag.longestMs(runtime.nowMs()),
+})
 
 let lastLookMs = runtime.nowMs()
 setInterval(() => {
   const nowMs = runtime.nowMs()
   const stalledMs = nowMs - lastLookMs - loopCheckMs
   lastLookMs = nowMs
+  lag.note(nowMs, Math.max(0, stalledMs))
   if (stalledMs > loopStallMs) {
     listener({ type: 'loop-stalled', atMs: nowMs, stalledMs: Math.round(stalledMs) })
   }

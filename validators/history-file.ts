@@ -12,6 +12,10 @@ export interface HistoryWriter {
   /** Resolves when every line is in the file. May be called again. */
   close(): Promise<void>
   readonly lines: number
+  /** Handed over so far. */
+  readonly bytes: number
+  /** Of those, what the disk has not taken yet. */
+  readonly waitingBytes: number
 }
 
 const writeBufferBytes = 256 * 1024
@@ -24,6 +28,7 @@ export function openHistoryWriter(file: string): HistoryWriter {
   let failure: Error | undefined
   let closing: Promise<void> | undefined
   let lines = 0
+  let bytes = 0
   const waiting: Array<{ resolve: () => void; reject: (cause: Error) => void }> = []
   const settle = () => {
     for (const { resolve, reject } of waiting.splice(0)) {
@@ -42,7 +47,9 @@ export function openHistoryWriter(file: string): HistoryWriter {
       if (closing !== undefined)
         throw new Error(`the history is closed: ${line.type} comes too late`)
       lines++
-      return stream.write(`${JSON.stringify(line)}\n`)
+      const text = Buffer.from(`${JSON.stringify(line)}\n`)
+      bytes += text.length
+      return stream.write(text)
     },
     drained() {
       if (failure !== undefined) return Promise.reject(failure)
@@ -59,6 +66,12 @@ export function openHistoryWriter(file: string): HistoryWriter {
     },
     get lines() {
       return lines
+    },
+    get bytes() {
+      return bytes
+    },
+    get waitingBytes() {
+      return stream.writableLength
     },
   }
 }

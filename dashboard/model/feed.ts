@@ -86,6 +86,12 @@ export function told(event: ProxyEvent): Omit<Entry, 'serial' | 'atMs'> | undefi
         subject: `broker ${event.node}`,
         text: `is at ${event.host}:${event.port}`,
       }
+    case 'broker-gone':
+      return {
+        sort: 'connections',
+        subject: `broker ${event.node}`,
+        text: 'is no longer among the cluster’s',
+      }
     case 'connection-opened':
       return {
         sort: 'connections',

@@ -15,6 +15,8 @@ export interface CommandContext {
   output: Output
   /** Aborted by Ctrl-C: heal, clean up, return. */
   signal: AbortSignal
+  /** Aborted by the second one: whatever is still waited for is not. */
+  hurry?: AbortSignal
 }
 
 /** Options as the parser hands them over: by camel-cased name, repeated ones as lists. */

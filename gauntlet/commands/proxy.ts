@@ -10,7 +10,8 @@ import { readAccess, readDoor } from '../clusters/credentials.ts'
 import { exitCodeOf } from '../exit-code.ts'
 import { readPlanFile } from '../plan-files.ts'
 import { eventLine } from '../reports/event-line.ts'
-import type { ListeningPlace, RestOptions } from '../standalone-proxy.ts'
+import { historyBytesDefault, historyFilesDefault } from '../rotating-history.ts'
+import type { ListeningPlace, RestOptions, StandaloneOptions } from '../standalone-proxy.ts'
 import {
   type CommandContext,
   type RawOptions,
@@ -19,12 +20,20 @@ import {
   text,
   texts,
   usageError,
+  wholeNumber,
 } from './flags.ts'
 import { refusePlans } from './load-plans.ts'
 
 const portMax = 65_535
 const listenDefault = '127.0.0.1:19092'
 const restDefault = '127.0.0.1:8474'
+/** Shorter than the ten seconds that containers are given to stop in. */
+const drainDefaultMs = 8_000
+/** The command line kills whatever has not stopped within a minute. */
+const drainMaxMs = 50_000
+const windowDefaultMs = 15 * 60_000
+const windowMinMs = 10_000
+const megabyte = 1024 * 1024
 
 interface HostAndPort {
   host: string
@@ -64,9 +73,19 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
         )
   const { output, signal } = context
   const rest = restOptions(options)
-  const awaitClusterMs = waiting(options)
+  const awaitClusterMs = lengthOfTime('--await-cluster', options.awaitCluster, 0)
+  const drainMs = lengthOfTime('--drain', options.drain, drainDefaultMs)
+  if (drainMs > drainMaxMs) {
+    const most = `${drainMaxMs / 1_000}s`
+    throw usageError(`--drain ${options.drain} is too long`, `Give ${most} at most.`)
+  }
+  const verdictWindowMs = lengthOfTime('--window', options.window, windowDefaultMs)
+  if (verdictWindowMs < windowMinMs) {
+    throw usageError(`--window ${options.window} is too short`, 'Give 10s at least.')
+  }
+  const history = historyOptions(options)
   const { runProxy } = await import('../standalone-proxy.ts')
-  const runs = await runProxy(
+  const { runs, drained } = await runProxy(
     {
       bootstrap,
       doors: places,
@@ -79,6 +98,9 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
       seed: plan.seed,
       ...(rest === undefined ? {} : { rest }),
       awaitClusterMs,
+      drainMs,
+      verdictWindowMs,
+      ...(history === undefined ? {} : { history }),
       onProblem: (message) => output.writeError(`${message}\n`),
       onEvents(events) {
         for (const event of events) {
@@ -108,9 +130,15 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
         output.write(`REST: http://${at.host}:${at.port}/docs\n`)
       }
     },
+    context.hurry,
   )
-  // There is no other way to end it, so ending it is no accident.
-  return options.exitWithVerdict === true ? exitCodeOfRuns(runs) : exitCodes.asExpected
+  const ofRuns = options.exitWithVerdict === true ? exitCodeOfRuns(runs) : exitCodes.asExpected
+  if (drained.transactions === 0 && drained.connections === 0) return ofRuns
+  output.writeError(
+    `Cut off: ${drained.transactions} open transactions, ${drained.connections} connections with requests under way\n`,
+  )
+  // There is no other way to end it, so ending it is no accident; cutting somebody off leaves outcomes unknown.
+  return ofRuns === exitCodes.asExpected && drainMs > 0 ? exitCodes.inconclusive : ofRuns
 }
 
 /** As if the runs had been one command of ours; no verdict at all keeps us from saying that all is well. */
@@ -185,11 +213,31 @@ function restOptions(options: RawOptions): RestOptions | undefined {
   }
 }
 
-function waiting(options: RawOptions): number {
-  if (options.awaitCluster === undefined) return 0
-  const given = text('--await-cluster', options.awaitCluster)
+function lengthOfTime(flag: string, value: unknown, defaultMs: number): number {
+  if (value === undefined) return defaultMs
+  const given = text(flag, value)
   if (/^[0-9]+(\.[0-9]+)?(ms|s|m|h)$/.test(given)) return durationMs(given)
-  throw usageError(`--await-cluster ${given} is no length of time`, 'Write 30s or 2m.')
+  throw usageError(`${flag} ${given} is no length of time`, 'Write 30s or 2m.')
+}
+
+function historyOptions(options: RawOptions): StandaloneOptions['history'] {
+  const { history, historySize, historyFiles } = options
+  if (history === undefined) {
+    if (historySize === undefined && historyFiles === undefined) return undefined
+    throw usageError('no history is kept', 'Say where: --history FOLDER.')
+  }
+  const megabytes = atLeastOne('--history-size', historySize ?? historyBytesDefault / megabyte)
+  return {
+    folder: text('--history', history),
+    fileBytes: megabytes * megabyte,
+    filesMax: atLeastOne('--history-files', historyFiles ?? historyFilesDefault),
+  }
+}
+
+function atLeastOne(flag: string, value: unknown): number {
+  const number = wholeNumber(flag, value, 10_000)
+  if (number > 0) return number
+  throw usageError(`${flag} 0 keeps nothing`, 'Give at least 1.')
 }
 
 function readRules(options: RawOptions): ReturnType<typeof readProxyPlan> {

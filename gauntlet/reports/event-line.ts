@@ -32,6 +32,8 @@ export function eventLine(event: ProxyEvent, verbose: boolean): string | undefin
       return `${time}  ${event.api ?? `API ${event.apiKey}`} version ${event.version} is newer than this proxy knows: it passes, unfollowed and out of reach of faults`
     case 'broker-seen':
       return `${time}  broker ${event.node} is at ${event.host}:${event.port}`
+    case 'broker-gone':
+      return `${time}  broker ${event.node} is no longer among the cluster’s`
     default:
       if (!verbose) return undefined
       return transactionLine(event) ?? `${time}  ${JSON.stringify(event)}`

@@ -310,6 +310,18 @@ export const RollingVerdict = Type.Object(
     reasons: Type.Array(Type.String()),
     run: Type.Optional(Type.String({ description: 'The run that said so' })),
     atMs: Type.Optional(Milliseconds('When it was said')),
+    windowMs: Type.Number({ description: 'How far back it looks' }),
+    counts: Type.Object(
+      {
+        committed: Type.Number(),
+        aborted: Type.Number(),
+        unknown: Type.Number(),
+        fences: Type.Number(),
+        errors: Type.Number(),
+        loopStalls: Type.Number(),
+      },
+      { ...open, description: 'What passed in that time' },
+    ),
   },
   { ...open, title: 'RollingVerdict' },
 )

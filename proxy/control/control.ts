@@ -50,6 +50,8 @@ export interface ControlOptions {
   terminatesTls?: boolean
   /** Faults that the proxy was started with. */
   faults: readonly FaultSpec[]
+  /** How far back the rolling verdict looks. */
+  verdictWindowMs?: number
   /** The built page; without it, `/` says how to build it. */
   pageFile?: string
   version: string
@@ -62,6 +64,8 @@ export interface Control {
   see(events: readonly ProxyEvent[]): void
   /** Runs conducted so far. */
   runs(): RunView[]
+  /** From here on it is not ready any more: what passes gets through, and nobody new shall come. */
+  leave(): void
   close(): Promise<void>
 }
 
@@ -74,11 +78,11 @@ function sendProblem(reply: FastifyReply, problem: Problem): void {
 /** Builds the interface without listening; `startControl` listens, tests inject. */
 export async function buildControl(
   options: Omit<ControlOptions, 'listen'>,
-): Promise<{ app: FastifyInstance } & Pick<Control, 'see' | 'runs'>> {
+): Promise<{ app: FastifyInstance } & Pick<Control, 'see' | 'runs' | 'leave'>> {
   const { engine, runtime, version } = options
   const startedAtMs = runtime.nowMs()
   const feed = createEventFeed()
-  const live = createLive()
+  const live = createLive(runtime, options.verdictWindowMs)
   const failed = (cause: unknown): void =>
     options.onProblem(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause))
   const terminatesTls = options.terminatesTls === true
@@ -191,6 +195,7 @@ export async function buildControl(
   return {
     app,
     runs: runs.list,
+    leave: readiness.leave,
     see(events) {
       live.see(events)
       feed.push(events)
@@ -207,7 +212,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
       'Put one into the environment variable GAUNTLET_TOKEN or a file named by --token-file, or listen on 127.0.0.1.',
     )
   }
-  const { app, see, runs } = await buildControl(options)
+  const { app, see, runs, leave } = await buildControl(options)
   try {
     await app.listen({ host: listen.host, port: listen.port })
   } catch (cause) {
@@ -224,6 +229,7 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     address: { host: listen.host, port },
     see,
     runs,
+    leave,
     close: async () => void (await app.close()),
   }
 }

@@ -3,8 +3,13 @@
 import { build, type Histogram } from 'hdr-histogram-js'
 import type { ProxyEvent, TransactionOutcome } from '../events.ts'
 import { durationBoundsMs } from '../flow/traffic.ts'
+import type { Runtime } from '../runtime.ts'
 import { createDurations, type HistogramSeries } from './histogram.ts'
 import type { RunView } from './runs.ts'
+import { createVerdictWindow, type WindowCounts } from './verdict-window.ts'
+
+/** How far back the rolling verdict looks unless told otherwise. */
+export const verdictWindowMs = 15 * 60_000
 
 export interface FaultTotals {
   kind: string
@@ -39,18 +44,28 @@ export interface RollingVerdict {
   reasons: string[]
   run?: string
   atMs?: number
+  windowMs: number
+  counts: WindowCounts
 }
 
 export interface Live {
   see(events: readonly ProxyEvent[]): void
   totals(): LiveTotals
-  verdict(runs: readonly RunView[]): RollingVerdict
+  /** Of the last window. `hanging`: transactions that look open past their timeout now. */
+  verdict(runs: readonly RunView[], hanging: number): RollingVerdict
 }
 
 const endingsRememberedMax = 20_000
 const faultsRememberedMax = 1_000
+const groupsRememberedMax = 1_000
 
-export function createLive(): Live {
+const minutes = (ms: number): string => `${Math.round(ms / 60_000)} min`
+
+export function createLive(
+  runtime: Pick<Runtime, 'nowMs'>,
+  windowMs: number = verdictWindowMs,
+): Live {
+  const window = createVerdictWindow(windowMs)
   const transactions: Record<TransactionOutcome, number> = { committed: 0, aborted: 0, unknown: 0 }
   const commitLatencyMs = build({
     highestTrackableValue: 3_600_000,
@@ -62,6 +77,8 @@ export function createLive(): Live {
   const endingAtMs = new Map<string, number>()
   const faults = new Map<string, FaultTotals>()
   const groupRebalances = new Map<string, number>()
+  /** Of groups that are no longer remembered one by one. */
+  let pastRebalances = 0
   const counts = {
     fences: 0,
     epochBumps: 0,
@@ -87,11 +104,16 @@ export function createLive(): Live {
   function seeTransaction(event: Extract<ProxyEvent, { type: 'transaction' }>): void {
     const { transactionalId, phase, outcome, atMs } = event
     if (phase === 'ending') {
-      if (endingAtMs.size < endingsRememberedMax) endingAtMs.set(transactionalId, atMs)
+      if (endingAtMs.size >= endingsRememberedMax) {
+        const [oldest] = endingAtMs.keys()
+        if (oldest !== undefined) endingAtMs.delete(oldest)
+      }
+      endingAtMs.set(transactionalId, atMs)
       return
     }
     if (phase !== 'ended') return
     transactions[outcome ?? 'unknown'] += 1
+    window.note(atMs, outcome ?? 'unknown')
     if (event.durationMs !== undefined) transactionDurations.note(event.durationMs)
     if (outcome === 'committed') lastCommitAtMs = atMs
     const startedAtMs = endingAtMs.get(transactionalId)
@@ -102,13 +124,29 @@ export function createLive(): Live {
     }
   }
 
+  function seeGroup(group: string, rebalances: number): void {
+    // Whoever counts anew was forgotten in between.
+    if (rebalances < (groupRebalances.get(group) ?? 0))
+      pastRebalances += groupRebalances.get(group) ?? 0
+    groupRebalances.delete(group)
+    groupRebalances.set(group, rebalances)
+    if (groupRebalances.size <= groupsRememberedMax) return
+    const [oldest] = groupRebalances
+    if (oldest === undefined) return
+    groupRebalances.delete(oldest[0])
+    pastRebalances += oldest[1]
+  }
+
   function see(event: ProxyEvent): void {
     switch (event.type) {
       case 'transaction':
         seeTransaction(event)
         break
       case 'producer':
-        if (event.change === 'fenced') counts.fences += 1
+        if (event.change === 'fenced') {
+          counts.fences += 1
+          window.note(event.atMs, 'fences')
+        }
         if (event.change === 'bumped') counts.epochBumps += 1
         break
       case 'send':
@@ -118,7 +156,7 @@ export function createLive(): Live {
         }
         break
       case 'group':
-        groupRebalances.set(event.group, event.rebalances)
+        seeGroup(event.group, event.rebalances)
         break
       case 'fault-fired':
         faultOf(event.fault, event.kind).fired += 1
@@ -134,9 +172,11 @@ export function createLive(): Live {
         break
       case 'error':
         counts.errors += 1
+        window.note(event.atMs, 'errors')
         break
       case 'loop-stalled':
         counts.loopStalls += 1
+        window.note(event.atMs, 'loopStalls')
         break
       default:
         break
@@ -154,23 +194,40 @@ export function createLive(): Live {
       transactionDurations: transactionDurations.series(),
       lastCommitAtMs,
       ...counts,
-      rebalances: [...groupRebalances.values()].reduce((sum, count) => sum + count, 0),
+      rebalances: [...groupRebalances.values()].reduce((sum, count) => sum + count, pastRebalances),
       faults,
     }),
-    verdict(runs) {
-      const judged = runs.filter(({ verdict }) => verdict !== undefined).at(-1)
-      if (judged?.verdict !== undefined) {
-        return {
-          verdict: judged.verdict,
-          reasons: judged.reasons ?? [],
-          run: judged.name,
-          ...(judged.endedAtMs === undefined ? {} : { atMs: judged.endedAtMs }),
-        }
+    verdict(runs, hanging) {
+      const nowMs = runtime.nowMs()
+      const seen = window.counts(nowMs)
+      const judged = runs.filter(
+        ({ verdict, endedAtMs = nowMs }) => verdict !== undefined && endedAtMs > nowMs - windowMs,
+      )
+      // A FAIL that its plan asks for says nothing against the application.
+      const failed = judged.filter(
+        ({ verdict, expected = 'PASS' }) => verdict === 'FAIL' && expected !== 'FAIL',
+      )
+      const open = judged.filter(({ verdict }) => verdict === 'INCONCLUSIVE')
+      const speaker = (failed.at(-1) ?? open.at(-1) ?? judged.at(-1)) as RunView | undefined
+      // What passes says what was done, not what became of every record: only an audit can say PASS or FAIL.
+      const doubts: string[] = []
+      if (speaker === undefined) doubts.push(`no run was audited in the last ${minutes(windowMs)}`)
+      if (seen.errors > 0) doubts.push(`the proxy reported ${seen.errors} errors`)
+      if (seen.loopStalls > 0) doubts.push(`the proxy stood still ${seen.loopStalls} times`)
+      if (hanging > 0) {
+        doubts.push(
+          `${hanging} transactions look open past their timeout (\`gauntlet txn find-hanging\` asks the brokers)`,
+        )
       }
-      // What passes says what was done, not what became of every record: only an audit can say PASS.
-      const reasons = ['no run has been audited with this proxy']
-      if (counts.errors > 0) reasons.push(`the proxy reported ${counts.errors} errors`)
-      return { verdict: 'INCONCLUSIVE', reasons }
+      const isOpen = doubts.length > 0 || open.length > 0
+      return {
+        verdict: failed.length > 0 ? 'FAIL' : isOpen ? 'INCONCLUSIVE' : 'PASS',
+        reasons: [...(speaker?.reasons ?? []), ...doubts],
+        ...(speaker === undefined ? {} : { run: speaker.name }),
+        ...(speaker?.endedAtMs === undefined ? {} : { atMs: speaker.endedAtMs }),
+        windowMs,
+        counts: seen,
+      }
     },
   }
 }

@@ -1,5 +1,6 @@
 // Metrics for Prometheus. Nothing is counted here: values are taken from what is kept anyway when somebody scrapes.
 // Labels come from closed sets or bounded lists; never a client id, a transactional id or an offset.
+import { readdirSync } from 'node:fs'
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { Counters } from '../engine.ts'
 import { durationBoundsMs } from '../flow/traffic.ts'
@@ -17,6 +18,15 @@ const faultLabelsMax = 200
 /** Brokers and APIs past these numbers share one label value. */
 const brokerLabelsMax = 100
 const apiLabelsMax = 150
+
+/** Counted where the kernel lists them. */
+function openDescriptors(): number {
+  try {
+    return readdirSync('/proc/self/fd').length
+  } catch {
+    return 0
+  }
+}
 
 export function createMetrics(parts: {
   engine: RemoteEngine
@@ -74,7 +84,18 @@ export function createMetrics(parts: {
     'Requests that broke a policy, and what came of that',
     ['policy', 'requirement', 'action'],
   )
-  const verdict = gauge('run_verdict', '1 for the verdict of the last run', ['verdict'])
+  const verdict = gauge('run_verdict', '1 for what can be said of the last window', ['verdict'])
+  const lag = gauge('event_loop_lag_seconds', 'How late the event loop was at most, lately')
+  const memory = new Gauge({
+    name: 'process_resident_memory_bytes',
+    help: 'Resident memory of this process',
+    registers,
+  })
+  const descriptors = new Gauge({
+    name: 'process_open_fds',
+    help: 'Open file descriptors of this process; 0 where the system does not tell',
+    registers,
+  })
 
   /** Fills the registry; what it has no form for comes back as text. */
   async function fill(): Promise<string> {
@@ -114,9 +135,12 @@ export function createMetrics(parts: {
       applied.inc({ fault }, status.applied)
       active.set({ fault }, status.state === 'active' ? 1 : 0)
     }
+    lag.set(counters.loopLagMs / 1_000)
+    memory.set(process.memoryUsage.rss())
+    descriptors.set(openDescriptors())
     errors.inc(totals.errors)
     stalls.inc(totals.loopStalls)
-    const rolling = live.verdict(runs.list()).verdict
+    const rolling = live.verdict(runs.list(), counters.transactions.hanging).verdict
     for (const one of ['PASS', 'FAIL', 'INCONCLUSIVE']) {
       verdict.set({ verdict: one }, one === rolling ? 1 : 0)
     }

@@ -370,11 +370,15 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
       schema: {
         tags: ['events'],
         operationId: 'rollingVerdict',
-        summary: 'What can be said now: of the last run, or of what passed',
+        summary:
+          'What can be said of the last minutes: of runs that were audited, and of what passed',
         response: withProblems({ 200: answers.RollingVerdict }),
       },
     },
-    async () => live.verdict(runs.list()),
+    async () => {
+      const { transactions } = await engine.counters()
+      return live.verdict(runs.list(), transactions.hanging)
+    },
   )
   app.get(
     '/ready',

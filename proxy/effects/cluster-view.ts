@@ -30,6 +30,8 @@ export interface ClusterView {
   /** Leaves the group in a member's name; the broker's error code. */
   evict(group: string, member: GroupMember): Promise<number>
   refresh(): Promise<void>
+  /** Asks for the brokers alone. Gives those that are no longer named. */
+  refreshBrokers(): Promise<number[]>
   /** The partitions that `TOPIC` or `TOPIC-PARTITION` means; none when there is no such topic. */
   partitionsNamed(text: string): Promise<{ topic: string; partition: number }[]>
   /** The nodes that a selector means now. */
@@ -52,13 +54,24 @@ export function createClusterView(
   topics: TopicNames,
   aliases: TopicAliases,
 ): ClusterView {
-  async function refresh(): Promise<void> {
-    const reply = await brokers.askAny((client) => client.request('Metadata', { topics: null }))
-    topics.learn(metadataKey, reply)
-    for (const broker of reply.brokers as Message[]) {
+  function noteBrokers(reply: Message): number[] {
+    const named = reply.brokers as Message[]
+    for (const broker of named) {
       const address = { host: broker.host as string, port: broker.port as number }
       brokers.note(broker.nodeId as number, address)
     }
+    return brokers.noteAll(new Set(named.map(({ nodeId }) => nodeId as number)))
+  }
+
+  async function refresh(): Promise<void> {
+    const reply = await brokers.askAny((client) => client.request('Metadata', { topics: null }))
+    topics.learn(metadataKey, reply)
+    noteBrokers(reply)
+  }
+
+  async function refreshBrokers(): Promise<number[]> {
+    const reply = await brokers.askAny((client) => client.request('Metadata', { topics: [] }))
+    return noteBrokers(reply)
   }
 
   async function coordinatorOf(
@@ -173,6 +186,7 @@ export function createClusterView(
       return (reply.errorCode as number) || ((left?.errorCode as number | undefined) ?? 0)
     },
     refresh,
+    refreshBrokers,
     partitionsNamed,
     resolve,
   }

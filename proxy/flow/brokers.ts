@@ -7,11 +7,14 @@ import type { SocketAddress } from './sockets.ts'
 export interface Brokers {
   /** Notes a broker's address; true when it is new or has changed. */
   note(node: number, address: SocketAddress): boolean
+  /** The cluster has named these brokers and no other. Gives those that it no longer names since the last time. */
+  noteAll(nodes: ReadonlySet<number>): number[]
   address(node: number): SocketAddress | undefined
   nodes(): number[]
   /**
    * Where a bootstrap connection goes next: brokers in turn, those that refused lately last, and those that
-   * are not welcome only when no other is left.
+   * are not welcome only when no other is left. When all have refused, the addresses of the start are tried in between:
+   * a name may lead elsewhere by now.
    */
   nextBootstrap(
     isWelcome: (node: number) => boolean,
@@ -35,7 +38,17 @@ export function createBrokers(bootstrap: readonly SocketAddress[], access?: Brok
   const clients = new Map<number, Promise<BrokerClient>>()
   const failures = new Map<number, number>()
   const silent = new Set<number>()
+  /** Known, and not named by the cluster's last answer: down, or gone for good. */
+  const absent = new Set<number>()
   let turn = 0
+
+  function nextGiven(): { node: number; address: SocketAddress } | undefined {
+    const address = bootstrap[turn++ % Math.max(1, bootstrap.length)]
+    return address === undefined ? undefined : { node: -1, address }
+  }
+
+  const isKnown = ({ host, port }: SocketAddress): boolean =>
+    [...known.values()].some((address) => address.host === host && address.port === port)
 
   async function connect(node: number, address: SocketAddress): Promise<BrokerClient> {
     const existing = clients.get(node)
@@ -60,20 +73,27 @@ export function createBrokers(bootstrap: readonly SocketAddress[], access?: Brok
       const before = known.get(node)
       if (before?.host === address.host && before.port === address.port) return false
       known.set(node, address)
+      failures.delete(node)
       return true
+    },
+    noteAll(nodes) {
+      for (const node of nodes) absent.delete(node)
+      const fresh = [...known.keys()].filter((node) => !nodes.has(node) && !absent.has(node))
+      for (const node of fresh) absent.add(node)
+      return fresh
     },
     address: (node) => known.get(node),
     nodes: () => [...known.keys()].sort((a, b) => a - b),
     nextBootstrap(isWelcome) {
       const all = [...known.entries()].map(([node, address]) => ({ node, address }))
-      if (all.length === 0) {
-        const address = bootstrap[turn++ % Math.max(1, bootstrap.length)]
-        return address === undefined ? undefined : { node: -1, address }
-      }
+      if (all.length === 0) return nextGiven()
       const welcome = all.filter(({ node }) => isWelcome(node))
       const candidates = welcome.length > 0 ? welcome : all
-      const fewest = Math.min(...candidates.map(({ node }) => failures.get(node) ?? 0))
-      const best = candidates.filter(({ node }) => (failures.get(node) ?? 0) === fewest)
+      const refusals = (node: number): number =>
+        (failures.get(node) ?? 0) + (absent.has(node) ? 1 : 0)
+      const fewest = Math.min(...candidates.map(({ node }) => refusals(node)))
+      if (fewest > 0 && turn % 2 === 1 && welcome.length > 0) return nextGiven()
+      const best = candidates.filter(({ node }) => refusals(node) === fewest)
       return best[turn++ % best.length]
     },
     dialFailed(node) {
@@ -86,10 +106,14 @@ export function createBrokers(bootstrap: readonly SocketAddress[], access?: Brok
       return connect(node, address)
     },
     async askAny(ask) {
-      const places =
-        known.size > 0 ? [...known] : bootstrap.map((address, i) => [-1 - i, address] as const)
+      const given = bootstrap.flatMap((address, i) =>
+        isKnown(address) ? [] : [[-1 - i, address] as const],
+      )
+      const places: Array<readonly [number, SocketAddress]> = [...known]
       // One that did not answer the last time is asked last.
       places.sort(([a], [b]) => Number(silent.has(a)) - Number(silent.has(b)))
+      // All of them may have moved since.
+      places.push(...given)
       let failure: unknown = new Error('no broker is known')
       for (const [node, address] of places) {
         try {

@@ -85,6 +85,10 @@ export interface Connection {
     | undefined
   /** Black hole: bytes are thrown away. */
   block: Direction | undefined
+  /** No request has begun to come that is not through. */
+  readonly betweenRequests: boolean
+  /** Nothing is under way on it, either way. */
+  readonly quiet: boolean
   /** Some direction of it is cut off now. */
   readonly stalled: boolean
   /** Partition: bytes are kept in the given directions from now on; those of the others go on. */
@@ -592,6 +596,12 @@ export function openConnection(setup: ConnectionSetup): Connection {
     },
     set block(hole) {
       barriers.block = hole
+    },
+    get betweenRequests() {
+      return up.atBoundary()
+    },
+    get quiet() {
+      return pending.length === 0 && up.atBoundary() && down.atBoundary()
     },
     get torn() {
       return torn

@@ -77,8 +77,14 @@ export interface Links {
     target: SocketAddress,
   ): Promise<SocketAddress>
   connections(): Iterable<Connection>
+  /** Nobody new is let in; who is there stays. */
+  refuse(): void
   close(): Promise<void>
 }
+
+/** The ways in which a broker is found not to be there. */
+const unreachable =
+  /^broker: (?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|dial timed out)/
 
 export function createLinks(options: {
   host: string
@@ -94,6 +100,8 @@ export function createLinks(options: {
   access: BrokerAccess | undefined
   /** TLS towards clients; absent: they come plainly. */
   door: DoorTls | undefined
+  /** A broker could not be reached where it was thought to be. */
+  missed: () => void
 }): Links {
   const { host, advertisedHost, runtime, brokers, windows, pipeline, emit, live } = options
   const { access, door: tlsOfDoor } = options
@@ -132,7 +140,10 @@ export function createLinks(options: {
         closed(c, cause, unanswered) {
           live.delete(connection)
           windows.forget(connection)
-          if (cause.includes('ECONNREFUSED')) brokers.dialFailed(facts.node)
+          if (unreachable.test(cause)) {
+            brokers.dialFailed(facts.node)
+            if (link.plane === 'client') options.missed()
+          }
           if (tls !== undefined) tellOfDistrust(facts.node, cause)
           pipeline.closed(c, cause, unanswered)
         },
@@ -141,7 +152,11 @@ export function createLinks(options: {
       after: runtime.after,
       stalled: windows.stalledAtStart(facts),
       dial: (connected) => {
-        const { address } = target() ?? place
+        // The bootstrap port leads to another broker each time; this connection has chosen.
+        const address =
+          link.node < 0
+            ? (brokers.address(place.node) ?? place.address)
+            : (target() ?? place).address
         const onConnected = (): void => {
           brokers.dialSucceeded(facts.node)
           connected()
@@ -295,6 +310,11 @@ export function createLinks(options: {
     openPlane: (plane, node, address) =>
       openPort(0, { plane, node, instance: undefined }, () => ({ node, address })),
     connections: () => live,
+    refuse() {
+      closing = true
+      // They are closed for good, and waited for, when the last connection has gone.
+      for (const listener of listeners) void listener.close()
+    },
     async close() {
       closing = true
       for (const connection of [...live]) connection.cut('fin', 'the proxy stops')

@@ -23,10 +23,11 @@ import type { Runtime } from '../runtime.ts'
 import type { Posture } from '../transactions/posture.ts'
 import type { Observation, Tracker } from '../transactions/tracker.ts'
 import { createAddressing } from './addressing.ts'
+import { begins, mayBegin } from './beginnings.ts'
 import type { Brokers } from './brokers.ts'
 import { type Connection, countedApis, type Pipeline } from './connection.ts'
 import { createDemand } from './demand.ts'
-import type { Exchange, Gate, Pass, ReplyVerdict } from './exchange.ts'
+import type { Exchange, Gate, Pass, ReplyVerdict, RequestVerdict } from './exchange.ts'
 import type { ClientDoor } from './links.ts'
 import { errorsIn, messageView } from './message-views.ts'
 import { replyObservation, requestObservation } from './observations.ts'
@@ -54,6 +55,9 @@ const saslHandshakeKey = 17
 /** Told of so many at most; a client that makes versions up must not fill the log. */
 const unknownVersionsMax = 100
 
+/** Nothing has been sent of it, so its client may try it elsewhere, or later. */
+const cutOff: RequestVerdict = { do: 'cut', forward: false, with: 'fin' }
+
 const pass: Pass = { do: 'pass' }
 const passFree: Pass = { do: 'pass', isFree: true }
 
@@ -75,6 +79,8 @@ export function createPipeline(options: {
   governor: Governor
   traffic: Traffic
   journalAllProduce: boolean
+  /** No transaction begins any more: who asks for one is cut off instead. */
+  isDraining: boolean
   clientLeft: (connection: Connection) => void
   closed: (connection: Connection, cause: string) => void
 }): Pipeline<About> {
@@ -349,12 +355,14 @@ export function createPipeline(options: {
         return mode
       }
       mode = demand.requestMode(c.plane, apiKey)
+      const isGuarded = options.isDraining && c.plane === 'client' && mayBegin(apiKey)
+      if (isGuarded && apiKey !== produceKey) mode = gather
       if (c.plane === 'client') isSampled = demand.isSampled(apiKey, c.requestCounts[apiKey] ?? 0)
       if (apiKey !== produceKey) {
         if (isSampled && mode === stream) mode = tee
         return governed(c, chunk, at, available)
       }
-      shape = repeats.shapeIn(c, chunk, at, available)
+      shape = isGuarded ? undefined : repeats.shapeIn(c, chunk, at, available)
       // It is like one that the posture has seen.
       if (shape !== undefined) {
         isSampled = false
@@ -363,7 +371,7 @@ export function createPipeline(options: {
       const read = readProduceHead(head, chunk, at, available)
       if (read < 0) return read
       // An unknown header tag: too rare to read by hand, so the frame is decoded whole.
-      if (read === 0) mode = gather
+      if (read === 0 || (isGuarded && head.isTransactional)) mode = gather
       else if (mode === tee && !head.isTransactional && !options.journalAllProduce) {
         mode = isSampled || rules.wants('reply', c.plane, 'Produce') ? tee : stream
       }
@@ -423,7 +431,7 @@ export function createPipeline(options: {
       const decision = isFaults ? rules.decide(view, about.sentAtMs) : undefined
       const verdict =
         decision === undefined
-          ? (refused ?? pass)
+          ? (refused ?? (options.isDraining && begins(view) ? cutOff : pass))
           : taker.request(decision, {
               connection: c,
               exchange,

@@ -108,6 +108,7 @@ export function applyRequest(
 ): void {
   const producer = producerNamed(memory, named.transactionalId, o.atMs)
   producer.lastSeenAtMs = o.atMs
+  producer.lastConnection = o.connection
   const batches = exchange.batches ?? []
   const placement = placeRequest(producer, step, named, batches)
   const entry = entryOf(o, producer, named, placement)

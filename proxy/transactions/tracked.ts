@@ -83,6 +83,8 @@ export interface TrackedProducer {
   /** Base sequence of the newest batch per topic-partition, for this id and epoch. */
   lastSequences: Map<string, number>
   lastSeenAtMs: number
+  /** On which its client spoke last. */
+  lastConnection: number
 }
 
 /** One producer's part of an exchange. */
@@ -168,6 +170,7 @@ export function newProducer(transactionalId: string, atMs: number): TrackedProdu
     sharedReported: '',
     lastSequences: new Map(),
     lastSeenAtMs: atMs,
+    lastConnection: -1,
   }
 }
 

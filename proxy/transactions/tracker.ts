@@ -105,6 +105,8 @@ export interface Tracker {
   transactions(nowMs?: number): TransactionView[]
   /** What metrics need of all transactional ids, without a view of each. */
   summary(nowMs: number): TransactionSummary
+  /** How many are open whose client spoke last on one of these connections. */
+  openOn(connections: ReadonlySet<number>): number
   groups(): GroupView[]
 }
 
@@ -382,6 +384,15 @@ export function createTracker(options: TrackerOptions): Tracker {
     transactions: (nowMs = latestAtMs) =>
       [...memory.producers.values()].map((producer) => viewOf(producer, nowMs)),
     summary: (nowMs) => summaryOf(memory.producers.values(), nowMs),
+    openOn(connections) {
+      let open = 0
+      for (const producer of memory.producers.values()) {
+        const phase = phaseOf(producer)
+        if (phase === 'idle' || phase === 'ended') continue
+        if (connections.has(producer.lastConnection)) open += 1
+      }
+      return open
+    },
     groups: () => groups.views(),
   }
 }

@@ -88,6 +88,7 @@ function play(
     traffic: createTraffic(),
     governor: governor ?? createGovernor({ policies: [], aliases: {}, topicName: topics.nameOf }),
     journalAllProduce: true,
+    isDraining: false,
     clientLeft: () => undefined,
     closed: () => undefined,
   })

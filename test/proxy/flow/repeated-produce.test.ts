@@ -145,6 +145,7 @@ function play(
     traffic: createTraffic(),
     governor: createGovernor({ policies: [], aliases: {}, topicName: topics.nameOf }),
     journalAllProduce: true,
+    isDraining: false,
     clientLeft: () => undefined,
     closed: () => undefined,
   })

@@ -21,6 +21,8 @@ function connectionTo(node: number) {
     reachable: true,
     torn: false,
     stalled: false,
+    betweenRequests: true,
+    quiet: true,
     clientId: 'app',
     produceShapes: [],
     requestCounts: new Uint32Array(0),
