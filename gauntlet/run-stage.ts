@@ -4,12 +4,15 @@ import type { Host } from '../proxy/effects/host.ts'
 import type { Plane, ProxyEvent } from '../proxy/events.ts'
 import { planesOf } from '../proxy/faults/planes.ts'
 import type { BrokerAccess } from '../proxy/flow/access.ts'
+import type { DoorPlace } from '../proxy/flow/links.ts'
 import type { SocketAddress } from '../proxy/flow/sockets.ts'
-import { type Plan, topicAliases } from '../proxy/plans/plan.ts'
+import { type DockerPlan, type Plan, topicAliases } from '../proxy/plans/plan.ts'
 import type { Runtime } from '../proxy/runtime.ts'
 import { type ProxyThread, startProxy } from '../proxy/start-proxy.ts'
-import type { Address, Cluster } from './clusters/cluster.ts'
+import { clusterAtHand } from './clusters/brokers-at-hand.ts'
+import type { Address, BrokerPorts, Cluster, PlaneAddresses } from './clusters/cluster.ts'
 import { type Door, readAccess, readDoor } from './clusters/credentials.ts'
+import { type DockerCluster, loadDocker, startDocker } from './clusters/docker.ts'
 import { type EmbeddedCluster, planEmbeddedPorts, startEmbedded } from './clusters/embedded.ts'
 import { prepareSecurity } from './clusters/embedded-security.ts'
 import { externalCluster } from './clusters/external.ts'
@@ -52,6 +55,8 @@ export interface StageParts<Wanted extends StagePlan = Plan> {
     change: 'started' | 'killed' | 'stopped' | 'paused' | 'resumed' | 'exited',
   ) => void
   onLog: (line: string) => void
+  /** Something that whoever waits should know. */
+  onNote: (text: string) => void
   /** The application's processes, where they are ours; they come later than the proxy. */
   instances?: Instances
   onInstance: (instance: string, change: InstanceChange) => void
@@ -98,6 +103,31 @@ function clientsOf({ instances, onInstance }: StageParts<StagePlan>): Pick<HostP
   return instances === undefined ? {} : { clients: { instances, told: onInstance } }
 }
 
+/** Makes the brokers known, and opens a port for each on every plane that lies behind the proxy. */
+async function putBehind(
+  { engine }: ProxyThread,
+  { plan, planes: asked = [] }: StageParts<StagePlan>,
+  ports: readonly BrokerPorts[],
+  brokerHost: string,
+  place?: DoorPlace,
+): Promise<PlaneAddresses> {
+  const planes = new Set([...planesOf(plan.faults), ...asked])
+  const behind: Partial<Record<Exclude<Plane, 'client'>, Map<number, Address>>> = {}
+  for (const { node, client, interBroker, controller } of ports) {
+    await engine.noteBroker(node, { host: brokerHost, port: client })
+    for (const [plane, port] of [
+      ['inter-broker', interBroker],
+      ['controller', controller],
+    ] as const) {
+      if (!planes.has(plane)) continue
+      const address = await engine.openPlane(plane, node, { host: brokerHost, port }, place)
+      const addresses = behind[plane] ?? new Map<number, Address>()
+      behind[plane] = addresses.set(node, address)
+    }
+  }
+  return behind
+}
+
 async function embeddedStage(
   parts: StageParts<StagePlan>,
   wanted: Extract<Plan['cluster'], { kind: 'embedded' }>,
@@ -116,20 +146,7 @@ async function embeddedStage(
   )
   const { proxy } = front
   try {
-    const planes = new Set([...planesOf(parts.plan.faults), ...(parts.planes ?? [])])
-    const behind: Partial<Record<Exclude<Plane, 'client'>, Map<number, Address>>> = {}
-    for (const { node, client, interBroker, controller } of ports) {
-      await proxy.engine.noteBroker(node, { host: loopback, port: client })
-      for (const [plane, port] of [
-        ['inter-broker', interBroker],
-        ['controller', controller],
-      ] as const) {
-        if (!planes.has(plane)) continue
-        const address = await proxy.engine.openPlane(plane, node, { host: loopback, port })
-        const addresses = behind[plane] ?? new Map<number, Address>()
-        behind[plane] = addresses.set(node, address)
-      }
-    }
+    const behind = await putBehind(proxy, parts, ports, loopback)
     const started = await startEmbedded(
       {
         version: wanted.version,
@@ -147,6 +164,39 @@ async function embeddedStage(
         runtime: parts.runtime,
       },
     )
+    cluster = started
+    started.onBrokerExit(({ node }) => parts.onBroker(node, 'exited'))
+    return stageOf(started, front, hooks, () => started.stop())
+  } catch (cause) {
+    await proxy.terminate()
+    throw cause
+  }
+}
+
+async function dockerStage(parts: StageParts<StagePlan>, wanted: DockerPlan): Promise<Stage> {
+  const { openNetwork } = await loadDocker()
+  const ports = await planEmbeddedPorts(wanted.brokers)
+  const network = await openNetwork()
+  let cluster: DockerCluster | undefined
+  const { publishedHost } = network
+  const bootstrap = ports.map(({ client }) => ({ host: publishedHost, port: client }))
+  const hooks = createHooks({ folder: parts.logDirectory })
+  const brokers = { cluster: () => cluster, told: parts.onBroker }
+  const host = createHost({ brokers, ...clientsOf(parts), hooks })
+  const front = await startFront(parts, bootstrap, host, undefined)
+  const { proxy } = front
+  try {
+    const planes = await putBehind(proxy, parts, ports, publishedHost, network.proxyPlace)
+    const { logDirectory, signal, runtime } = parts
+    const { kind: _kind, ...spec } = wanted
+    const started = await startDocker(spec, {
+      ports,
+      network,
+      planes,
+      logDirectory,
+      signal,
+      runtime,
+    })
     cluster = started
     started.onBrokerExit(({ node }) => parts.onBroker(node, 'exited'))
     return stageOf(started, front, hooks, () => started.stop())
@@ -217,7 +267,14 @@ function stageOf(
   }
 }
 
-export function raiseStage(parts: StageParts<StagePlan>): Promise<Stage> {
-  const { cluster } = parts.plan
-  return cluster.kind === 'embedded' ? embeddedStage(parts, cluster) : externalStage(parts, cluster)
+export async function raiseStage(parts: StageParts<StagePlan>): Promise<Stage> {
+  const cluster = await clusterAtHand(parts.plan.cluster, parts.onNote)
+  switch (cluster.kind) {
+    case 'embedded':
+      return embeddedStage(parts, cluster)
+    case 'docker':
+      return dockerStage(parts, cluster)
+    case 'external':
+      return externalStage(parts, cluster)
+  }
 }

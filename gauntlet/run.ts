@@ -237,9 +237,14 @@ function latestClockMs({ faults }: Plan): number {
 }
 
 function versionOf({ cluster }: Plan): string {
-  return cluster.kind === 'embedded'
-    ? `${cluster.version}, ${cluster.brokers} brokers`
-    : cluster.bootstrap.join(', ')
+  switch (cluster.kind) {
+    case 'embedded':
+      return `${cluster.version}, ${cluster.brokers} brokers`
+    case 'docker':
+      return `in ${cluster.brokers} containers of ${cluster.image}`
+    case 'external':
+      return cluster.bootstrap.join(', ')
+  }
 }
 
 /** Faults that have bitten or healed are worth a line on the terminal. */
@@ -393,6 +398,7 @@ export async function runPlan(
         onEvents,
         onBroker: (node, change) => write({ type: 'broker', atMs: runtime.nowMs(), node, change }),
         onLog: () => undefined,
+        onNote: (text) => report({ type: 'note', text }),
         instances,
         onInstance(instance, change) {
           write({ type: 'instance', atMs: runtime.nowMs(), instance, change })

@@ -190,6 +190,7 @@ export async function startGauntlet(options: GauntletOptions = {}): Promise<Gaun
       onBroker: (node, change) =>
         history.write({ type: 'broker', atMs: runtime.nowMs(), node, change }),
       onLog: () => undefined,
+      onNote: (text) => void process.stderr.write(`eos-gauntlet: ${text}\n`),
       onInstance: () => undefined,
     })
     stage = raised

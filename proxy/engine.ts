@@ -152,6 +152,7 @@ export interface Engine {
     plane: Exclude<Plane, 'client'>,
     node: number,
     target: SocketAddress,
+    place?: DoorPlace,
   ): Promise<SocketAddress>
   openConnections(): number
   /** Whether every Produce is followed: a run needs to know what went through it. */

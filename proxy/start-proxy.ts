@@ -70,7 +70,8 @@ export async function startProxy(setup: {
     seed: setup.seed,
     hostCan: setup.host?.can,
   }
-  const worker = new Worker(setup.workerFile, { workerData })
+  // Flags of the program that we are part of are not for us: some cannot even be had by a thread.
+  const worker = new Worker(setup.workerFile, { workerData, execArgv: [] })
   const post = (message: ToWorker): void => worker.postMessage(message)
   const calls = new Map<
     number,

@@ -140,6 +140,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'validators/readers/kafkajs-fetch.ts',
   ],
   pg: ['validators/readers/postgres-sink.ts'],
+  testcontainers: ['gauntlet/clusters/docker/', 'gauntlet/testcontainers.ts'],
   cac: ['gauntlet/cli.ts'],
   picocolors: ['gauntlet/reports/'],
   'junit-report-builder': ['validators/junit.ts'],

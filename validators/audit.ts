@@ -114,7 +114,8 @@ function workerFile(): string {
 }
 
 function startWorker(workerData: WorkerTask, onLine: (line: AuditLine) => void) {
-  const worker = new Worker(workerFile(), { workerData })
+  // As the proxy's: flags of whatever program this is are not for it.
+  const worker = new Worker(workerFile(), { workerData, execArgv: [] })
   const told: Told[] = []
   const waiting: Array<{ resolve: (message: Told) => void; reject: (cause: Error) => void }> = []
   let failure: Error | undefined

@@ -202,6 +202,7 @@ function clustersOf(
         logDirectory: join(parts.outDir, 'clusters', String(number)),
         runtime,
         signal,
+        note: hooks.note,
       })
       suite.clusters.tookMs += Math.round(runtime.nowMs() - beganMs)
       return warm

@@ -4,6 +4,7 @@
 import type { ClusterPlan } from '../../proxy/plans/plan.ts'
 import type { Runtime } from '../../proxy/runtime.ts'
 import { openAdmin } from '../clusters/admin.ts'
+import { clusterAtHand } from '../clusters/brokers-at-hand.ts'
 import type { Cluster } from '../clusters/cluster.ts'
 import {
   abortOpenTransactions,
@@ -13,6 +14,7 @@ import {
   healthProblems,
 } from '../clusters/cluster-health.ts'
 import { readAccess } from '../clusters/credentials.ts'
+import { loadDocker, startDocker } from '../clusters/docker.ts'
 import { planEmbeddedPorts, startEmbedded } from '../clusters/embedded.ts'
 import { prepareSecurity } from '../clusters/embedded-security.ts'
 import { externalCluster } from '../clusters/external.ts'
@@ -33,9 +35,17 @@ export interface WarmCluster {
   stop(): Promise<void>
 }
 
+export interface WarmParts {
+  logDirectory: string
+  runtime: Runtime
+  signal: AbortSignal
+  /** Something about the cluster that whoever waits should know. */
+  note: (text: string) => void
+}
+
 export async function startWarmCluster(
   wanted: ClusterPlan,
-  parts: { logDirectory: string; runtime: Runtime; signal: AbortSignal },
+  parts: WarmParts,
 ): Promise<WarmCluster> {
   const { runtime } = parts
   let onBroker: StageParts['onBroker'] | undefined
@@ -112,12 +122,20 @@ export async function startWarmCluster(
 }
 
 async function start(
-  wanted: ClusterPlan,
-  parts: { logDirectory: string; runtime: Runtime; signal: AbortSignal },
+  asked: ClusterPlan,
+  parts: WarmParts,
   exited: (node: number) => void,
 ): Promise<Cluster> {
+  const wanted = await clusterAtHand(asked, parts.note)
   if (wanted.kind === 'external') return externalCluster(wanted.bootstrap, readAccess(wanted))
   const ports = await planEmbeddedPorts(wanted.brokers)
+  if (wanted.kind === 'docker') {
+    const network = await (await loadDocker()).openNetwork()
+    const { kind: _kind, ...spec } = wanted
+    const cluster = await startDocker(spec, { ports, network, planes: {}, ...parts })
+    cluster.onBrokerExit(({ node }) => exited(node))
+    return cluster
+  }
   const { kind: _kind, isSecured, ...spec } = wanted
   const security = isSecured ? await prepareSecurity(parts.runtime.nowMs()) : undefined
   const cluster = await startEmbedded(spec, {

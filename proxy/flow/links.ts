@@ -41,7 +41,7 @@ function factsAt({ plane, instance }: Link, node: number): ConnectionFacts {
 /** Where a door listens and what it tells, where that differs from the proxy's own. */
 export interface DoorPlace {
   listenHost?: string
-  /** The host name that clients behind this door are told. */
+  /** The host name that whoever comes by it is told. */
   advertisedHost?: string
 }
 
@@ -75,6 +75,7 @@ export interface Links {
     plane: Exclude<Plane, 'client'>,
     node: number,
     target: SocketAddress,
+    place?: DoorPlace,
   ): Promise<SocketAddress>
   connections(): Iterable<Connection>
   /** Nobody new is let in; who is there stays. */
@@ -307,8 +308,10 @@ export function createLinks(options: {
     door: (instance) => [...doors].find((door) => door.instance === instance),
     doorOf: (connection) => cameInBy.get(connection),
     doors: () => [...doors],
-    openPlane: (plane, node, address) =>
-      openPort(0, { plane, node, instance: undefined }, () => ({ node, address })),
+    openPlane(plane, node, address, place) {
+      const target = { node, address }
+      return openPort(0, { plane, node, instance: undefined }, () => target, undefined, place)
+    },
     connections: () => live,
     refuse() {
       closing = true

@@ -36,7 +36,17 @@ export type ClusterPlan =
       config: Configuration
       isSecured: boolean
     }
+  | DockerPlan
   | ExternalPlan
+
+/** Brokers in containers. */
+export interface DockerPlan {
+  kind: 'docker'
+  image: string
+  brokers: number
+  features: Record<string, number>
+  config: Configuration
+}
 
 /** Files and environment variables are named here, and read by whoever connects. */
 export interface ExternalPlan {
@@ -299,10 +309,23 @@ function doorTlsOf({ proxy, cluster }: PlanDocument): WrittenDoorTls | undefined
   return proxy?.tls ?? (cluster?.embedded?.security === 'sasl-ssl' ? 'generated' : undefined)
 }
 
+/** Kafka's own image of a release. */
+export const imageOf = (version: string): string => `apache/kafka:${version}`
+
 function clusterOf(document: PlanDocument): ClusterPlan {
   const external = externalOf(document)
   if (external !== undefined) return external
   const { cluster } = document
+  if (cluster?.docker !== undefined) {
+    const { image, brokers, features, config } = cluster.docker
+    return {
+      kind: 'docker',
+      image: image ?? imageOf(kafkaVersionDefault),
+      brokers: brokers ?? brokersDefault,
+      features: features ?? {},
+      config: config ?? {},
+    }
+  }
   return {
     kind: 'embedded',
     version: cluster?.embedded?.version ?? kafkaVersionDefault,

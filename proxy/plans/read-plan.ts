@@ -8,7 +8,6 @@ import {
   surroundingsOfSession,
 } from './fault-flaws.ts'
 import { type KafkaNames, kafkaNames, withKafkaNames } from './kafka-names.ts'
-import { notYetFlaws } from './not-yet.ts'
 import { resolveOverride } from './overrides.ts'
 import {
   type Plan,
@@ -197,7 +196,6 @@ function flawsOf(data: unknown, schema: Record<string, unknown>, around: Around)
   const isSound = (index: number) => !byShape.some(({ path }) => path[1] === index)
   return [
     ...byShape,
-    ...notYetFlaws(document),
     ...planFlaws(document),
     ...faultFlaws(document, isSound, around(document)),
   ]

@@ -674,13 +674,22 @@ load: { records: many }
     )
   })
 
-  it.each([
-    [
-      'cluster: { docker: {} }',
-      '`cluster.docker` is not in this release yet: use `embedded:`, which starts the same brokers without containers',
-    ],
-  ])('is refused for what this release cannot do: %s', (part, message) => {
-    expect(problemOf(`${head}${part}\n`)).toMatchObject({ line: 4, message })
+  it('knows brokers in containers, and which of them there are', () => {
+    const of = (text: string) => planOf(`${head}${text}\n`).cluster
+    expect(of('cluster: { docker: {} }')).toEqual({
+      kind: 'docker',
+      image: 'apache/kafka:4.3.1',
+      brokers: 3,
+      features: {},
+      config: {},
+    })
+    expect(of('cluster: { docker: { image: "apache/kafka:4.1.1", brokers: 1 } }')).toMatchObject({
+      image: 'apache/kafka:4.1.1',
+      brokers: 1,
+    })
+    const onSecond =
+      'cluster: { docker: { brokers: 1 } }\nfaults: [{ when: { reply: EndTxn, broker: 2 }, inject: { drop: { side: reply } } }]'
+    expect(problemOf(`${head}${onSecond}\n`).message).toContain('there is no broker 2')
   })
 
   it('names a file in the place of an output, with a contract of its own', () => {
