@@ -65,8 +65,9 @@ describe('payments, when the answer to a commit is lost', () => {
   }, async () => {
     const result = await payUnderFault('hasty', 'send-again')
     expect(result.verdict).toBe('FAIL')
-    expect(result.findings).toMatchObject([{ kind: 'duplicate', count: 20 }])
+    const twice = result.findings.find(({ kind }) => kind === 'duplicate')
+    expect(twice?.count).toBe(20)
     // Which fault it was, too.
-    expect(result.findings[0]?.causes.join()).toContain('disconnect')
+    expect(twice?.causes.join()).toContain('disconnect')
   })
 })
