@@ -194,9 +194,5 @@ function flawsOf(data: unknown, schema: Record<string, unknown>, around: Around)
   if (!topLevelSound) return byShape
   const document = data as PlanDocument
   const isSound = (index: number) => !byShape.some(({ path }) => path[1] === index)
-  return [
-    ...byShape,
-    ...planFlaws(document),
-    ...faultFlaws(document, isSound, around(document)),
-  ]
+  return [...byShape, ...planFlaws(document), ...faultFlaws(document, isSound, around(document))]
 }
