@@ -5,6 +5,7 @@
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -72,6 +73,7 @@ public final class AuditLoad {
     settings.put("auto.offset.reset", "earliest");
     settings.put("max.poll.records", 5_000);
     long started = System.nanoTime();
+    long cpuStarted = cpuNanos();
     long records = 0;
     long bytes = 0;
     try (KafkaConsumer<byte[], byte[]> consumer =
@@ -92,9 +94,15 @@ public final class AuditLoad {
       }
     }
     double seconds = (System.nanoTime() - started) / 1e9;
+    double cpuSeconds = (cpuNanos() - cpuStarted) / 1e9;
     System.out.printf(
         java.util.Locale.ROOT,
-        "{\"at\":\"result\",\"records\":%d,\"bytes\":%d,\"seconds\":%.6f}%n",
-        records, bytes, seconds);
+        "{\"at\":\"result\",\"records\":%d,\"bytes\":%d,\"seconds\":%.6f,\"cpuSeconds\":%.6f}%n",
+        records, bytes, seconds, cpuSeconds);
+  }
+
+  private static long cpuNanos() {
+    return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+        .getProcessCpuTime();
   }
 }

@@ -28,11 +28,18 @@ export interface RateFigures {
   reader: Reader
   recordsPerSecond: number
   megabytesPerSecond: number
+  /** Of the reading process; says more than the rate where the machine is busy. */
+  cpuMicrosPerRecord: number
+}
+
+interface Took {
+  seconds: number
+  cpuSeconds: number
 }
 
 type JavaLine =
   | { at: 'ready' | 'done' }
-  | { at: 'result'; records: number; bytes: number; seconds: number }
+  | { at: 'result'; records: number; bytes: number; seconds: number; cpuSeconds: number }
 
 export async function measureAuditRate(parts: {
   records: number
@@ -59,35 +66,37 @@ export async function measureAuditRate(parts: {
     try {
       say(`writing ${records} records of ${recordBytes} bytes`)
       await javaClient.perform(`fill ${bootstrap.join(',')} ${topic} ${records} ${recordBytes}`)
-      const ways: Record<Reader, () => Promise<number>> = {
+      const ways: Record<Reader, () => Promise<Took>> = {
         ours: () => timed(records, () => readByUs(bootstrap)),
         kafkajs: () => timed(records, () => readByKafkajs(bootstrap, records)),
         async java() {
-          let seconds = 0
+          let took: Took | undefined
           await javaClient.perform(`read ${bootstrap.join(',')} ${topic}`, (line) => {
             if (line.at !== 'result') return
             checkCount('java', line.records, records)
-            seconds = line.seconds
+            took = line
           })
-          return seconds
+          if (took === undefined) throw new Error('java has told no result')
+          return took
         },
       }
-      const seconds = new Map<Reader, number[]>()
+      const took = new Map<Reader, Took[]>()
       // The round before the first warms everybody up.
       for (let round = 0; round <= rounds; round++) {
         say(round === 0 ? 'warming up' : `round ${round} of ${rounds}`)
         for (const reader of readers) {
-          const took = await ways[reader]()
-          if (round > 0) seconds.set(reader, [...(seconds.get(reader) ?? []), took])
+          const one = await ways[reader]()
+          if (round > 0) took.set(reader, [...(took.get(reader) ?? []), one])
         }
       }
       return readers.map((reader) => {
-        const took = median(seconds.get(reader) ?? [])
-        const megabytes = (records * recordBytes) / 1e6
+        const rounds = took.get(reader) ?? []
+        const seconds = median(rounds.map((one) => one.seconds))
         return {
           reader,
-          recordsPerSecond: records / took,
-          megabytesPerSecond: megabytes / took,
+          recordsPerSecond: records / seconds,
+          megabytesPerSecond: (records * recordBytes) / 1e6 / seconds,
+          cpuMicrosPerRecord: (median(rounds.map((one) => one.cpuSeconds)) * 1e6) / records,
         }
       })
     } finally {
@@ -104,12 +113,17 @@ function checkCount(reader: Reader, counted: number, written: number): void {
   throw new Error(`${reader} has read ${counted} of ${written} records`)
 }
 
-async function timed(records: number, read: () => Promise<{ reader: Reader; records: number }>) {
+async function timed(
+  records: number,
+  read: () => Promise<{ reader: Reader; records: number }>,
+): Promise<Took> {
   const began = performance.now()
+  const cpuBefore = process.cpuUsage()
   const { reader, records: counted } = await read()
   const seconds = (performance.now() - began) / 1_000
+  const { user, system } = process.cpuUsage(cpuBefore)
   checkCount(reader, counted, records)
-  return seconds
+  return { seconds, cpuSeconds: (user + system) / 1e6 }
 }
 
 async function readByUs(bootstrap: string[]) {

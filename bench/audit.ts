@@ -11,6 +11,7 @@ interface MemoryFigures {
   ids: 'sequence' | 'uuid'
   records: number
   seconds: number
+  cpuSeconds: number
   idBytes: number
   peakBytes: number
   emptyBytes: number
@@ -70,8 +71,8 @@ function rateLines(rates: readonly RateFigures[], records: number): string[] {
   return [
     `${records} records of ${recordBytes} bytes with their ids, in transactions of 1,000, from one broker:`,
     ...rates.map(
-      ({ reader, recordsPerSecond, megabytesPerSecond }) =>
-        `  ${reader.padEnd(8)} ${Math.round(recordsPerSecond).toLocaleString('en').padStart(10)} records/s ${megabytesPerSecond.toFixed(1).padStart(7)} MB/s`,
+      ({ reader, recordsPerSecond, megabytesPerSecond, cpuMicrosPerRecord }) =>
+        `  ${reader.padEnd(8)} ${Math.round(recordsPerSecond).toLocaleString('en').padStart(10)} records/s ${megabytesPerSecond.toFixed(1).padStart(7)} MB/s ${cpuMicrosPerRecord.toFixed(2).padStart(7)} µs of CPU per record`,
     ),
     `  ours to kafkajs ${toKafkajs.toFixed(1)} (bar ${toKafkajsMin}: ${met(toKafkajs >= toKafkajsMin)}), to Java ${toJava.toFixed(2)} (bar ${toJavaMin}: ${met(toJava >= toJavaMin)})`,
   ]
@@ -81,14 +82,14 @@ function memoryLines(figures: readonly MemoryFigures[]): string[] {
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`
   return [
     'Judging a synthetic history, in a process of its own (inputs, outputs, and the outputs read again):',
-    ...figures.map(({ ids, records, seconds, idBytes, peakBytes, emptyBytes }) => {
+    ...figures.map(({ ids, records, seconds, cpuSeconds, idBytes, peakBytes, emptyBytes }) => {
       const bar = peakBytesMax[ids]
       const verdict =
         records === barRecords
           ? ` (bar ${megabytes(bar)}: ${peakBytes <= bar ? 'met' : 'MISSED'})`
           : ''
       return (
-        `  ${ids.padEnd(8)} ${records.toLocaleString('en').padStart(10)} records ${seconds.toFixed(1).padStart(6)} s, ` +
+        `  ${ids.padEnd(8)} ${records.toLocaleString('en').padStart(10)} records ${seconds.toFixed(1).padStart(6)} s (CPU ${cpuSeconds.toFixed(1)} s), ` +
         `ids ${(idBytes / records).toFixed(2)} bytes each, ${megabytes(peakBytes)} at most, ${megabytes(emptyBytes)} of them empty${verdict}`
       )
     }),
