@@ -2,6 +2,7 @@
 // `node dist/bench/scrape.js`. The proxy runs on a thread of its own, as it does for users.
 import { entryFile } from '../gauntlet/entry.ts'
 import { startControl } from '../proxy/control/control.ts'
+import { clientPlaneOnly } from '../proxy/faults/reach.ts'
 import { connectBroker } from '../proxy/flow/broker-client.ts'
 import { listen } from '../proxy/flow/sockets.ts'
 import { encodeResponse } from '../proxy/protocol/codec.ts'
@@ -70,6 +71,8 @@ async function main(): Promise<void> {
     runtime,
     listen: { host, port: 0 },
     token: undefined,
+    reach: clientPlaneOnly,
+    runListeners: { host },
     faults: [],
     version: '0',
     onProblem: (message) => process.stderr.write(`${message}\n`),

@@ -94,6 +94,19 @@ function commandLine(): Cli {
       '--map <from=to>',
       'Where to dial for an address that the cluster tells; may be repeated',
     )
+    .option(
+      '--inter-broker <addresses>',
+      'NODE=HOST:PORT,… of the brokers’ inter-broker listeners, where those advertise our ports',
+    )
+    .option(
+      '--inter-broker-listen <address>',
+      'Where they come in: a broker’s port is its node id further; default: 127.0.0.1:19192',
+    )
+    .option(
+      '--docker-brokers <containers>',
+      'NODE=CONTAINER,… of brokers that faults may kill, stop and pause by the Docker socket; default: the environment’s GAUNTLET_DOCKER_BROKERS',
+    )
+    .option('--run-ports <range>', 'FIRST-LAST: where listeners of runs go; default: anywhere')
     .option('--tls <certificate>', 'TLS towards clients: generated, or CERTIFICATE-FILE,KEY-FILE')
     .option('--plan <file>', 'A plan whose faults are armed')
     .option('--set <path=value>', 'Change a place of the plan; may be repeated')

@@ -1,31 +1,34 @@
 // What the proxy asks of whoever started the processes: brokers die and freeze, instances of the application too,
 // and commands of the user are run. Whatever is not there cannot be asked for.
 import type { Host } from '../proxy/effects/host.ts'
+import type { BrokerChange } from '../proxy/events.ts'
 import type { Capability } from '../proxy/faults/fault.ts'
-import type { Cluster } from './clusters/cluster.ts'
+import type { BrokerProcesses } from './clusters/cluster.ts'
 import type { Hooks } from './hooks.ts'
 import type { InstanceChange, Instances } from './workloads/workload.ts'
 
 export interface HostParts {
-  /** Of brokers that we started; they come later than the proxy. */
+  /** Of brokers whose processes are within reach; they come later than the proxy. */
   brokers?: {
-    cluster: () => Cluster | undefined
-    told: (node: number, change: 'started' | 'killed' | 'stopped' | 'paused' | 'resumed') => void
+    cluster: () => BrokerProcesses | undefined
+    told: (node: number, change: BrokerChange) => void
   }
   /** Of an application that we start. */
   clients?: {
     instances: Instances
     told: (instance: string, change: InstanceChange) => void
   }
-  hooks: Hooks
+  /** Of commands that a plan on this machine's disk asks for. */
+  hooks?: Hooks
 }
 
 export function createHost({ brokers, clients, hooks }: HostParts): Host {
-  const can: Capability[] = ['run-command']
+  const can: Capability[] = []
+  if (hooks !== undefined) can.push('run-command')
   if (brokers !== undefined) can.push('kill-broker', 'pause-broker')
   if (clients !== undefined) can.push('kill-client', 'pause-client')
 
-  const cluster = (): Cluster => {
+  const cluster = (): BrokerProcesses => {
     const found = brokers?.cluster()
     if (found === undefined) throw new Error('the cluster is not up yet')
     return found
@@ -82,6 +85,9 @@ export function createHost({ brokers, clients, hooks }: HostParts): Host {
       await instance(name).resume()
       clients?.told(name, 'resumed')
     },
-    runHook: hooks.run,
+    async runHook(order) {
+      if (hooks === undefined) throw new Error('commands are not run here')
+      return hooks.run(order)
+    },
   }
 }

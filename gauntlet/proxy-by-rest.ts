@@ -3,6 +3,7 @@
 import type { BrokerTransaction } from '../proxy/effects/transactions-at-brokers.ts'
 import { OperatorError } from '../proxy/errors.ts'
 import type { FaultStatus, ProxyEvent } from '../proxy/events.ts'
+import type { Reach } from '../proxy/faults/reach.ts'
 import type { Recognition } from '../proxy/flow/recognition.ts'
 import type { DoorView } from '../proxy/flow/views.ts'
 import type { ProxyThread, RemoteEngine } from '../proxy/start-proxy.ts'
@@ -32,7 +33,12 @@ const addressesOf = (brokers: readonly ProxiedBroker[]): string[] =>
     address === undefined ? [] : [`${address.host}:${address.port}`],
   )
 
-/** The brokers behind a running proxy, as `HOST:PORT`: plans are checked for what can be done to them. */
+/** What a running proxy may hurt: plans are checked against it. */
+export async function reachOfProxy(proxy: RestProxy): Promise<Reach> {
+  return (await askRest<Reach>(proxy, 'GET', '/v1/reach')).body
+}
+
+/** The brokers behind a running proxy, as `HOST:PORT`. */
 export async function brokersBehind(proxy: RestProxy): Promise<string[]> {
   const { body } = await askRest<{ brokers: ProxiedBroker[] }>(proxy, 'GET', '/v1/brokers')
   const addresses = addressesOf(body.brokers)
@@ -108,7 +114,10 @@ export async function connectProxy(
     for (const look of [...waiters]) look()
   })
 
-  const started = await ask<{ links: DoorView[] }>('POST', '/v1/runs', run).catch((cause) => {
+  // Our instances reach it by the name by which we do.
+  const calledBy = new URL(proxy.url).hostname.replace(/^\[|\]$/g, '')
+  const begun = ask<{ links: DoorView[] }>('POST', '/v1/runs', { ...run, calledBy })
+  const started = await begun.catch((cause) => {
     stream.abort()
     throw cause
   })

@@ -1,7 +1,7 @@
 // The stage of a run: brokers and the proxy in front of them, wired plane by plane. The proxy listens first,
 // because brokers of a proxied plane must be told its ports before they start.
 import type { Host } from '../proxy/effects/host.ts'
-import type { Plane, ProxyEvent } from '../proxy/events.ts'
+import type { BrokerChange, Plane, ProxyEvent } from '../proxy/events.ts'
 import { planesOf } from '../proxy/faults/planes.ts'
 import type { BrokerAccess } from '../proxy/flow/access.ts'
 import type { DoorPlace } from '../proxy/flow/links.ts'
@@ -50,10 +50,7 @@ export interface StageParts<Wanted extends StagePlan = Plan> {
   signal: AbortSignal
   logDirectory: string
   onEvents: (events: ProxyEvent[]) => void
-  onBroker: (
-    node: number,
-    change: 'started' | 'killed' | 'stopped' | 'paused' | 'resumed' | 'exited',
-  ) => void
+  onBroker: (node: number, change: BrokerChange) => void
   onLog: (line: string) => void
   /** Something that whoever waits should know. */
   onNote: (text: string) => void

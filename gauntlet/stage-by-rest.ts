@@ -2,16 +2,18 @@
 // at the end.
 import { OperatorError } from '../proxy/errors.ts'
 import { planesOf } from '../proxy/faults/planes.ts'
-import { topicAliases } from '../proxy/plans/plan.ts'
+import type { Reach } from '../proxy/faults/reach.ts'
+import { type Plan, topicAliases } from '../proxy/plans/plan.ts'
 import { behindOwnDoor, recognitionsOf } from './attached-application.ts'
+import type { Cluster } from './clusters/cluster.ts'
 import { readAccess } from './clusters/credentials.ts'
 import { externalCluster } from './clusters/external.ts'
-import { connectProxy, type ProxyByRest } from './proxy-by-rest.ts'
+import { connectProxy, type ProxyByRest, reachOfProxy } from './proxy-by-rest.ts'
 import type { RestProxy } from './rest-client.ts'
 import type { Stage, StageParts } from './run-stage.ts'
 
 /** What the running proxy can do nothing about, said before anything starts. */
-function refuseBeyond({ plan }: StageParts, url: string): void {
+function refuseBeyond({ plan }: StageParts, { planes }: Reach, url: string): void {
   if (Object.keys(plan.advertise).length > 0) {
     throw new OperatorError(
       'cannot-do-here',
@@ -26,12 +28,33 @@ function refuseBeyond({ plan }: StageParts, url: string): void {
       'Start that proxy with a plan that has them, and take the key out of this one; or run without --proxy.',
     )
   }
-  const beyond = [...planesOf(plan.faults)].filter((plane) => plane !== 'client')
+  const beyond = [...planesOf(plan.faults)].filter((plane) => !planes.includes(plane))
   if (beyond.length === 0) return
   throw new OperatorError(
     'cannot-do-here',
     `plan ${plan.name} speaks of the ${beyond.join(' and ')} plane, which is not behind the proxy at ${url}`,
     'Run it without --proxy, on brokers that gauntlet starts itself.',
+  )
+}
+
+/** The brokers by the addresses at which this machine reaches them: they need not be those that the proxy dials. */
+async function clusterBehind(plan: Plan, proxy: ProxyByRest, url: string): Promise<Cluster> {
+  if (plan.cluster.kind !== 'external') throw new Error('behind a proxy there are others’ brokers')
+  const access = readAccess(plan.cluster)
+  const cluster = await externalCluster(plan.cluster.bootstrap, access).catch((cause: Error) => {
+    throw new OperatorError(
+      'cluster-unavailable',
+      cause.message,
+      'The run itself writes and reads past the proxy. If this machine knows the brokers by other addresses, give them: --cluster HOST:PORT,…',
+    )
+  })
+  const nodes = cluster.brokers.map(({ node }) => node)
+  const behind = (await proxy.brokers()).map(({ node }) => node)
+  if (behind.some((node) => nodes.includes(node))) return cluster
+  throw new OperatorError(
+    'cannot-do-here',
+    `brokers ${nodes.join(', ')} answer there, and brokers ${behind.join(', ')} are behind the proxy at ${url}`,
+    'Give --cluster the addresses of the brokers behind that proxy.',
   )
 }
 
@@ -44,7 +67,7 @@ export function createRestStages(rest: RestProxy): {
   return {
     async raise(parts) {
       const { plan } = parts
-      refuseBeyond(parts, rest.url)
+      refuseBeyond(parts, await reachOfProxy(rest), rest.url)
       const connected = await connectProxy(
         rest,
         {
@@ -57,11 +80,7 @@ export function createRestStages(rest: RestProxy): {
       )
       proxy = connected
       try {
-        const addresses = (await connected.brokers()).flatMap(({ address }) =>
-          address === undefined ? [] : [`${address.host}:${address.port}`],
-        )
-        const access = plan.cluster.kind === 'external' ? readAccess(plan.cluster) : undefined
-        const cluster = await externalCluster(addresses, access)
+        const cluster = await clusterBehind(plan, connected, rest.url)
         return { cluster, proxy: connected, created: [], stop: () => connected.terminate() }
       } catch (cause) {
         await connected.terminate()

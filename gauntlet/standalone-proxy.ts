@@ -1,10 +1,12 @@
 // `gauntlet proxy`: the proxy alone, in front of somebody's cluster, with the faults of a plan armed and REST beside
 // it. It runs until it is told to stop, heals first, lets what is under way get through, and then leaves.
 import type { Control } from '../proxy/control/control.ts'
+import type { PortRange } from '../proxy/control/run-ports.ts'
 import type { RunView } from '../proxy/control/runs.ts'
 import { OperatorError } from '../proxy/errors.ts'
-import type { ProxyEvent } from '../proxy/events.ts'
+import type { BrokerChange, ProxyEvent } from '../proxy/events.ts'
 import type { FaultSpec } from '../proxy/faults/fault.ts'
+import type { Reach } from '../proxy/faults/reach.ts'
 import type { BrokerAccess, DoorTls } from '../proxy/flow/access.ts'
 import type { Drained } from '../proxy/flow/drain.ts'
 import type { SocketAddress } from '../proxy/flow/sockets.ts'
@@ -12,7 +14,9 @@ import type { Policy } from '../proxy/policies/policy.ts'
 import { type Runtime, systemRuntime } from '../proxy/runtime.ts'
 import { type RemoteEngine, startProxy } from '../proxy/start-proxy.ts'
 import type { RunLine } from '../validators/history-line.ts'
+import { dockerBrokers } from './clusters/docker-brokers.ts'
 import { entryFile, packageVersion, pageFile } from './entry.ts'
+import { createHost } from './host.ts'
 import { openRotatingHistory, type RotatingHistory } from './rotating-history.ts'
 
 /** Between two questions whether a broker answers yet. */
@@ -32,10 +36,22 @@ export interface ListeningPlace extends SocketAddress {
   advertisedHost: string
 }
 
+/** A broker's inter-broker listener behind a port of ours, which that broker was told to advertise. */
+export interface InterBrokerPort {
+  node: number
+  listen: SocketAddress
+  target: SocketAddress
+}
+
 export interface StandaloneOptions {
   bootstrap: readonly SocketAddress[]
   /** Where clients bootstrap; runs get listeners of theirs at the place of the first. */
   doors: readonly [ListeningPlace, ...ListeningPlace[]]
+  interBroker: readonly InterBrokerPort[]
+  /** Containers of brokers whose processes may be hurt, by node id; empty: none. */
+  containers: ReadonlyMap<number, string>
+  /** Where listeners of runs go; absent: anywhere. */
+  runPorts?: PortRange
   advertise: Readonly<Record<string, number>>
   topicAliases: Readonly<Record<string, string>>
   policies: readonly Policy[]
@@ -120,6 +136,35 @@ async function awaitCluster(
   }
 }
 
+/** What faults may hurt in front of this cluster. */
+export function reachOf({
+  interBroker,
+  containers,
+}: Pick<StandaloneOptions, 'interBroker' | 'containers'>): Reach {
+  return {
+    planes: interBroker.length === 0 ? ['client'] : ['client', 'inter-broker'],
+    can: containers.size === 0 ? [] : ['kill-broker', 'pause-broker'],
+  }
+}
+
+/** Brokers reach each other through these, so they are open before any broker has to be there. */
+async function openInterBroker(
+  engine: RemoteEngine,
+  ports: readonly InterBrokerPort[],
+): Promise<void> {
+  for (const { node, listen, target } of ports) {
+    const place = { listenHost: listen.host }
+    const opened = engine.openPlane('inter-broker', node, target, place, listen.port)
+    await opened.catch((cause: unknown) => {
+      throw new OperatorError(
+        'address-in-use',
+        `cannot listen for brokers on ${listen.host}:${listen.port} (${cause instanceof Error ? cause.message : cause})`,
+        'Give another address with --inter-broker-listen; each broker takes the port that is its node id further.',
+      )
+    })
+  }
+}
+
 async function openDoors(
   engine: RemoteEngine,
   places: readonly ListeningPlace[],
@@ -179,15 +224,32 @@ export async function runProxy(
           head: () => headLine(options, runtime),
           onProblem: options.onProblem,
         })
+  let running: RemoteEngine | undefined
+  const tell = (events: ProxyEvent[]): void => {
+    control?.see(events)
+    history?.write(events)
+    options.onEvents(events)
+  }
+  const told = (node: number, change: BrokerChange): void =>
+    tell([{ type: 'broker', atMs: runtime.nowMs(), node, change }])
+  const { containers, access } = options
+  const processes =
+    containers.size === 0
+      ? undefined
+      : await dockerBrokers({
+          containers,
+          access,
+          runtime,
+          async addressOf(node) {
+            const brokers = (await running?.brokers()) ?? []
+            return brokers.find((broker) => broker.node === node)?.address
+          },
+        })
   const proxy = await startProxy({
     workerFile: entryFile('proxy/worker.js'),
     seed: options.seed,
-    host: undefined,
-    onEvents(events) {
-      control?.see(events)
-      history?.write(events)
-      options.onEvents(events)
-    },
+    host: processes && createHost({ brokers: { cluster: () => processes, told } }),
+    onEvents: tell,
     options: {
       bootstrap: options.bootstrap,
       listenHost: options.doors[0].host,
@@ -202,7 +264,9 @@ export async function runProxy(
     },
   })
   const { engine } = proxy
+  running = engine
   try {
+    await openInterBroker(engine, options.interBroker)
     for (const fault of options.faults) await engine.arm(fault, 'plan')
     if (options.rest !== undefined) {
       const { startControl } = await import('../proxy/control/control.ts')
@@ -213,6 +277,11 @@ export async function runProxy(
         terminatesTls: options.door !== undefined,
         faults: options.faults,
         verdictWindowMs: options.verdictWindowMs,
+        reach: reachOf(options),
+        runListeners: {
+          host: options.doors[0].host,
+          ...(options.runPorts === undefined ? {} : { ports: options.runPorts }),
+        },
         pageFile: pageFile(),
         version: packageVersion(),
         onProblem: options.onProblem,

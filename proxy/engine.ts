@@ -153,6 +153,7 @@ export interface Engine {
     node: number,
     target: SocketAddress,
     place?: DoorPlace,
+    port?: number,
   ): Promise<SocketAddress>
   openConnections(): number
   /** Whether every Produce is followed: a run needs to know what went through it. */
@@ -591,7 +592,7 @@ export function createEngine(
           'cannot-do-here',
           `fault "${spec.name}" needs to ${need.replace('-', ' a ')}, which cannot be done here`,
           need.endsWith('-broker')
-            ? 'Use `how: wire`, or a cluster that gauntlet starts itself.'
+            ? 'Use `how: wire`, a cluster that gauntlet starts itself, or a proxy with --docker-brokers.'
             : 'Use `gauntlet run` with a workload that it starts itself.',
         )
       }

@@ -291,6 +291,8 @@ export type ProxyEvent = { atMs: number } & (
   | { type: 'error'; code: string; message: string; connection?: number }
   /** The proxy's event loop stood still: a fault that nobody planned. */
   | { type: 'loop-stalled'; stalledMs: number }
+  /** Something was done to a broker's process, or it ended by itself. */
+  | { type: 'broker'; node: number; change: BrokerChange }
   /** A broker was found, or found again at another address. */
   | { type: 'broker-seen'; node: number; host: string; port: number; listen?: string }
   /** The cluster no longer names a broker: it is down, or gone. Told again if it comes and goes. */
@@ -306,6 +308,9 @@ export type ProxyEvent = { atMs: number } & (
     }
   | { type: 'feature-advertised'; feature: string; level: number; brokerLevel: number }
 )
+
+/** What became of a broker's process. */
+export type BrokerChange = 'started' | 'exited' | 'killed' | 'paused' | 'resumed' | 'stopped'
 
 /** An event before the clock has stamped it. */
 export type ProxyEventBody = ProxyEvent extends infer Event

@@ -261,12 +261,7 @@ export interface InstanceLine {
   signal?: string
 }
 
-export interface BrokerLine {
-  type: 'broker'
-  atMs: number
-  node: number
-  change: 'started' | 'exited' | 'killed' | 'paused' | 'resumed' | 'stopped'
-}
+export type BrokerLine = Extract<ProxyEvent, { type: 'broker' }>
 
 /** The engine's own count of every fault, at the end. */
 export interface FaultStatusLine {
@@ -308,7 +303,6 @@ export type HistoryLine =
   | PhaseLine
   | JournalLine
   | InstanceLine
-  | BrokerLine
   | FaultStatusLine
   | PostureLine
   | GuardLine

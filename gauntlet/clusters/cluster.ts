@@ -38,6 +38,9 @@ export interface ClusterSpec {
 
 export type BrokerState = 'running' | 'paused' | 'stopped'
 
+/** What can be done to processes of brokers, whoever has started them. */
+export type BrokerProcesses = Pick<Cluster, 'kill' | 'pause' | 'resume' | 'start' | 'stopBroker'>
+
 /** A running cluster. Every promise settles only when the effect is there. */
 export interface Cluster {
   kind: 'embedded' | 'docker' | 'external'

@@ -6,7 +6,7 @@ import type { Output } from '../reports/output.ts'
 import type { RestProxy } from '../rest-client.ts'
 
 const seedMax = 0xffff_ffff
-const portMax = 65_535
+export const portMax = 65_535
 /** Where a proxy's REST listens unless told otherwise. */
 const proxyDefault = 'http://127.0.0.1:8474'
 
@@ -84,18 +84,21 @@ export function proxyOf(options: RawOptions): RestProxy {
   return { url, token: restToken() }
 }
 
+/** `HOST:PORT` */
+export function addressOf(flag: string, given: string): { host: string; port: number } {
+  const match = /^([^\s:]+):([0-9]{1,5})$/.exec(given)
+  const port = Number(match?.[2])
+  if (match === null || port > portMax) {
+    throw usageError(`${flag} ${given} is no address`, 'Write HOST:PORT.')
+  }
+  return { host: match[1] ?? '', port }
+}
+
 /** `HOST:PORT,…`, given once or more often. */
 export function addressesOf(flag: string, given: unknown): Array<{ host: string; port: number }> {
   return texts(given)
     .flatMap((list) => list.split(','))
-    .map((one) => {
-      const match = /^([^\s:]+):([0-9]{1,5})$/.exec(one)
-      const port = Number(match?.[2])
-      if (match === null || port > portMax) {
-        throw usageError(`${flag} ${one} is no address`, 'Write HOST:PORT.')
-      }
-      return { host: match[1] ?? '', port }
-    })
+    .map((one) => addressOf(flag, one))
 }
 
 function clusterName(given: string): string {

@@ -1,5 +1,6 @@
 // Reads the plans of a command line, all of them before anything starts: a wrong one starts nothing.
 import { exitCodes } from '../../proxy/errors.ts'
+import type { Reach } from '../../proxy/faults/reach.ts'
 import type { Plan } from '../../proxy/plans/plan.ts'
 import { type PlanProblem, problemText } from '../../proxy/plans/problem.ts'
 import { readPlan } from '../../proxy/plans/read-plan.ts'
@@ -17,6 +18,8 @@ export interface LoadedPlan {
 export function loadPlans(
   names: readonly string[],
   flags: Pick<RunFlags, 'seed' | 'cluster' | 'set'>,
+  /** Of the cluster, where a running proxy says it. */
+  reach?: Reach,
 ): { plans: LoadedPlan[] } | { problems: PlanProblem[] } {
   const set = flags.seed === undefined ? flags.set : [...flags.set, `seed=${flags.seed}`]
   const problems: PlanProblem[] = []
@@ -26,6 +29,7 @@ export function loadPlans(
     const result = readPlan(text, file, {
       set,
       seedDefault: randomSeed(),
+      ...(reach === undefined ? {} : { reach }),
       ...(flags.cluster === undefined ? {} : { cluster: flags.cluster }),
     })
     if ('plan' in result) plans.push({ given, plan: result.plan })

@@ -1,6 +1,7 @@
 // `gauntlet proxy`: the proxy alone in front of a cluster, with the faults of a plan armed, until Ctrl-C.
 import type { RunView } from '../../proxy/control/runs.ts'
 import { exitCodes } from '../../proxy/errors.ts'
+import type { Reach } from '../../proxy/faults/reach.ts'
 import { durationMs } from '../../proxy/faults/vocabulary.ts'
 import type { ProxyPlan } from '../../proxy/plans/plan.ts'
 import type { WrittenDoorTls } from '../../proxy/plans/plan-schema.ts'
@@ -13,6 +14,7 @@ import { eventLine } from '../reports/event-line.ts'
 import { historyBytesDefault, historyFilesDefault } from '../rotating-history.ts'
 import type { ListeningPlace, RestOptions, StandaloneOptions } from '../standalone-proxy.ts'
 import {
+  addressOf,
   type CommandContext,
   type RawOptions,
   randomSeed,
@@ -23,8 +25,8 @@ import {
   wholeNumber,
 } from './flags.ts'
 import { refusePlans } from './load-plans.ts'
+import { dockerBrokersFlag, interBrokerFlag, runPortsFlag } from './proxy-reach.ts'
 
-const portMax = 65_535
 const listenDefault = '127.0.0.1:19092'
 const restDefault = '127.0.0.1:8474'
 /** Shorter than the ten seconds that containers are given to stop in. */
@@ -35,13 +37,12 @@ const windowDefaultMs = 15 * 60_000
 const windowMinMs = 10_000
 const megabyte = 1024 * 1024
 
-interface HostAndPort {
-  host: string
-  port: number
-}
-
 export async function proxyCommand(options: RawOptions, context: CommandContext): Promise<number> {
-  const read = readRules(options)
+  const interBroker = interBrokerFlag(options)
+  const containers = dockerBrokersFlag(options)
+  const runPorts = runPortsFlag(options)
+  const { reachOf, runProxy } = await import('../standalone-proxy.ts')
+  const read = readRules(options, reachOf({ interBroker, containers }))
   if ('problems' in read) return refusePlans(read.problems, context.output)
   const { plan } = read
   if (options.bootstrap === undefined && plan.external === undefined) {
@@ -54,7 +55,7 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
     options.bootstrap === undefined ? (plan.external?.bootstrap ?? []) : texts(options.bootstrap)
   )
     .flatMap((list) => list.split(','))
-    .map((given) => address('--bootstrap', given))
+    .map((given) => addressOf('--bootstrap', given))
   const places = listeningPlaces(options)
   const map = { ...plan.external?.map, ...translations(options) }
   const access = readAccess({
@@ -84,11 +85,13 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
     throw usageError(`--window ${options.window} is too short`, 'Give 10s at least.')
   }
   const history = historyOptions(options)
-  const { runProxy } = await import('../standalone-proxy.ts')
   const { runs, drained } = await runProxy(
     {
       bootstrap,
       doors: places,
+      interBroker,
+      containers,
+      ...(runPorts === undefined ? {} : { runPorts }),
       ...(access === undefined ? {} : { access }),
       ...(door === undefined ? {} : { door: door.tls }),
       advertise: plan.advertise,
@@ -118,6 +121,9 @@ export async function proxyCommand(options: RawOptions, context: CommandContext)
       for (const other of others) output.write(`and as ${other.host}:${other.port}\n`)
       if (door?.ca !== undefined) {
         output.write(`TLS: clients must trust this authority, made for this process:\n${door.ca}\n`)
+      }
+      for (const { node, listen } of interBroker) {
+        output.write(`Broker ${node} for other brokers: port ${listen.port}\n`)
       }
       output.write(`Faults armed: ${armed === '' ? 'none' : armed}\n`)
       for (const { name, require, onViolation } of plan.policies) {
@@ -161,7 +167,7 @@ function listeningPlaces(options: RawOptions): [ListeningPlace, ...ListeningPlac
       : text('--advertised-host', options.advertisedHost)
   const place = (given: string): ListeningPlace => {
     const at = given.indexOf('@')
-    const { host, port } = address('--listen', at < 0 ? given : given.slice(0, at))
+    const { host, port } = addressOf('--listen', at < 0 ? given : given.slice(0, at))
     const advertisedHost = at < 0 ? (general ?? host) : given.slice(at + 1)
     if (!/^[\w.:-]+$/.test(advertisedHost)) {
       throw usageError(`--listen ${given} is no address`, 'Write HOST:PORT or HOST:PORT@NAME.')
@@ -181,8 +187,8 @@ function listeningPlaces(options: RawOptions): [ListeningPlace, ...ListeningPlac
 function translations(options: RawOptions): Record<string, string> {
   const pairs = texts(options.map).map((given) => {
     const [from = '', to = ''] = given.split('=')
-    address('--map', from)
-    address('--map', to)
+    addressOf('--map', from)
+    addressOf('--map', to)
     return [from, to] as const
   })
   return Object.fromEntries(pairs)
@@ -207,7 +213,7 @@ function restOptions(options: RawOptions): RestOptions | undefined {
   const given = text('--rest', options.rest ?? restDefault)
   if (given === 'off') return undefined
   return {
-    listen: address('--rest', given),
+    listen: addressOf('--rest', given),
     token: restToken(options),
     hosts: texts(options.restHost),
   }
@@ -240,14 +246,14 @@ function atLeastOne(flag: string, value: unknown): number {
   throw usageError(`${flag} 0 keeps nothing`, 'Give at least 1.')
 }
 
-function readRules(options: RawOptions): ReturnType<typeof readProxyPlan> {
+function readRules(options: RawOptions, reach: Reach): ReturnType<typeof readProxyPlan> {
   const seed = options.seed === undefined ? [] : [`seed=${String(options.seed)}`]
   const set = [...texts(options.set), ...seed]
   const file =
     options.plan === undefined
       ? { file: 'the proxy’s rules', text: '{}' }
       : readPlanFile(text('--plan', options.plan))
-  const read = readProxyPlan(file.text, file.file, { set, seedDefault: randomSeed() })
+  const read = readProxyPlan(file.text, file.file, { set, seedDefault: randomSeed(), reach })
   if ('problems' in read || options.advertise === undefined) return read
   return { plan: { ...read.plan, advertise: levels(texts(options.advertise), read.plan) } }
 }
@@ -263,13 +269,4 @@ function levels(given: readonly string[], plan: ProxyPlan): Record<string, numbe
     all[match[1] ?? ''] = Number(match[2])
   }
   return all
-}
-
-function address(flag: string, given: string): HostAndPort {
-  const match = /^([^\s:]+):([0-9]{1,5})$/.exec(given)
-  const port = Number(match?.[2])
-  if (match === null || port > portMax) {
-    throw usageError(`${flag} ${given} is no address`, 'Write HOST:PORT.')
-  }
-  return { host: match[1] ?? '', port }
 }

@@ -1,4 +1,5 @@
 // `gauntlet run PLAN…`: one run after the other, a table when there were several, the exit code of them all.
+import type { Reach } from '../../proxy/faults/reach.ts'
 import { exitCodeOf } from '../exit-code.ts'
 import type { GithubRun } from '../reports/github.ts'
 import { dataOutput } from '../reports/output.ts'
@@ -14,7 +15,7 @@ export async function runCommand(
   flags: RunFlags,
   context: CommandContext,
 ): Promise<number> {
-  const loaded = loadPlans(names, await aroundProxy(flags))
+  const loaded = loadPlans(names, ...(await aroundProxy(flags)))
   if ('problems' in loaded) return refusePlans(loaded.problems, context.output)
   const forPeople = flags.json ? dataOutput(context.output) : context.output
   const folders = runFolders(
@@ -54,15 +55,17 @@ export async function runCommand(
 }
 
 /** Behind a running proxy there is one cluster, whatever the plans say. */
-async function aroundProxy(flags: RunFlags): Promise<RunFlags> {
-  if (flags.proxy === undefined) return flags
-  if (flags.cluster !== undefined) {
+async function aroundProxy(flags: RunFlags): Promise<[RunFlags, Reach?]> {
+  if (flags.proxy === undefined) return [flags]
+  if (flags.cluster !== undefined && !flags.cluster.includes(':')) {
     throw usageError(
-      '--cluster cannot stand beside --proxy',
-      'The cluster is the one behind that proxy.',
+      `--cluster ${flags.cluster} cannot stand beside --proxy`,
+      'The cluster is the one behind that proxy; --cluster HOST:PORT,… says where this machine reaches its brokers.',
     )
   }
-  const { brokersBehind } = await import('../proxy-by-rest.ts')
-  const addresses = await brokersBehind({ url: flags.proxy, token: restToken() })
-  return { ...flags, cluster: addresses.join(',') }
+  const { brokersBehind, reachOfProxy } = await import('../proxy-by-rest.ts')
+  const proxy = { url: flags.proxy, token: restToken() }
+  const reach = await reachOfProxy(proxy)
+  const cluster = flags.cluster ?? (await brokersBehind(proxy)).join(',')
+  return [{ ...flags, cluster }, reach]
 }

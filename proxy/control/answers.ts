@@ -253,6 +253,14 @@ export const Broker = Type.Object(
   { ...open, title: 'Broker' },
 )
 
+export const Reach = Type.Object(
+  {
+    planes: Type.Array(Type.Enum(['client', 'inter-broker', 'controller'])),
+    can: Type.Array(Type.String(), { description: 'kill-broker, pause-broker' }),
+  },
+  { ...open, title: 'Reach' },
+)
+
 export const Link = Type.Object(
   {
     instance: Type.Optional(Type.String({ description: 'Absent: for everybody' })),

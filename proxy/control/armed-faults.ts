@@ -3,6 +3,7 @@
 import { OperatorError } from '../errors.ts'
 import type { FaultStatus } from '../events.ts'
 import type { FaultSpec } from '../faults/fault.ts'
+import type { Reach } from '../faults/reach.ts'
 import { readProxyPlan } from '../plans/read-plan.ts'
 import type { Runtime } from '../runtime.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
@@ -43,12 +44,13 @@ export interface ArmedFaults {
 }
 
 /** The fault in a body, checked as a plan's entry is; throws with the path of each wrong field. */
-export function faultOfBody(body: unknown, terminatesTls: boolean): FaultSpec {
+export function faultOfBody(body: unknown, terminatesTls: boolean, reach: Reach): FaultSpec {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new RestError('wrong-body', 'a fault is an object', 'See /docs for its fields.')
   }
   const surroundings = terminatesTls ? { proxy: { tls: 'generated' } } : {}
-  const read = readProxyPlan(JSON.stringify({ ...surroundings, faults: [body] }), 'the body')
+  const text = JSON.stringify({ ...surroundings, faults: [body] })
+  const read = readProxyPlan(text, 'the body', { reach })
   if ('problems' in read) {
     const problems = fieldProblems(read.problems, (path) => path.split('.').slice(2).join('.'))
     const code = 'wrong-body'
@@ -73,6 +75,7 @@ export function createArmedFaults(parts: {
   given: readonly FaultSpec[]
   /** Whether faults may be about TLS with clients. */
   terminatesTls: boolean
+  reach: Reach
   /** Something failed that nobody waits for. */
   failed: (cause: unknown) => void
 }): ArmedFaults {
@@ -148,13 +151,13 @@ export function createArmedFaults(parts: {
     named,
     names: () => [...known.keys()],
     async arm(body, expiresMs, plan) {
-      const spec = faultOfBody(body, parts.terminatesTls)
+      const spec = faultOfBody(body, parts.terminatesTls, parts.reach)
       await arm(spec, expiresMs, plan)
       return named(spec.name)
     },
     async put(name, body, expiresMs) {
       const given = typeof body === 'object' && body !== null ? withName(name, body) : body
-      const spec = faultOfBody(given, parts.terminatesTls)
+      const spec = faultOfBody(given, parts.terminatesTls, parts.reach)
       const before = known.get(name)
       if (before !== undefined) {
         if (JSON.stringify(before.spec) === JSON.stringify(spec)) {

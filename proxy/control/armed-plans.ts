@@ -2,6 +2,7 @@
 // workload of such a plan is somebody else's: only its faults concern the proxy.
 
 import { OperatorError } from '../errors.ts'
+import type { Reach } from '../faults/reach.ts'
 import { readProxyPlan } from '../plans/read-plan.ts'
 import type { Runtime } from '../runtime.ts'
 import type { ArmedFault, ArmedFaults } from './armed-faults.ts'
@@ -35,8 +36,12 @@ function textOf(body: unknown): string {
   throw new RestError('wrong-body', 'there is no plan in the body', 'Send one as JSON or YAML.')
 }
 
-export function createArmedPlans(parts: { faults: ArmedFaults; runtime: Runtime }): ArmedPlans {
-  const { faults, runtime } = parts
+export function createArmedPlans(parts: {
+  faults: ArmedFaults
+  runtime: Runtime
+  reach: Reach
+}): ArmedPlans {
+  const { faults, runtime, reach } = parts
   const plans = new Map<string, { startedAtMs: number; expiresAtMs: number; forget: () => void }>()
 
   async function list(): Promise<ArmedPlan[]> {
@@ -58,11 +63,11 @@ export function createArmedPlans(parts: { faults: ArmedFaults; runtime: Runtime 
   return {
     expiresDefaultMs,
     problemsOf(body) {
-      const read = readProxyPlan(textOf(body), 'the body')
+      const read = readProxyPlan(textOf(body), 'the body', { reach })
       return 'problems' in read ? fieldProblems(read.problems) : []
     },
     async start(body, expiresMs) {
-      const read = readProxyPlan(textOf(body), 'the body')
+      const read = readProxyPlan(textOf(body), 'the body', { reach })
       if ('problems' in read) {
         const problems = fieldProblems(read.problems)
         const detail = problems[0]?.message ?? 'the plan is not right'

@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { OperatorError } from '../errors.ts'
 import type { ProxyEvent } from '../events.ts'
 import type { FaultSpec } from '../faults/fault.ts'
+import type { Reach } from '../faults/reach.ts'
 import type { SocketAddress } from '../flow/sockets.ts'
 import type { Runtime } from '../runtime.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
@@ -24,6 +25,7 @@ import { addPage } from './page.ts'
 import { type Problem, problemFor, problemMediaType, RestError } from './problem.ts'
 import { createReadiness } from './readiness.ts'
 import { addRoutes } from './routes.ts'
+import type { PortRange } from './run-ports.ts'
 import { createRuns, type RunView } from './runs.ts'
 import { refuseUnreadable } from './unreadable.ts'
 import { requestValidator } from './validate-requests.ts'
@@ -52,10 +54,21 @@ export interface ControlOptions {
   faults: readonly FaultSpec[]
   /** How far back the rolling verdict looks. */
   verdictWindowMs?: number
+  /** Planes and broker processes that faults may hurt. */
+  reach: Reach
+  /** Where the listeners of runs go. */
+  runListeners: RunListeners
   /** The built page; without it, `/` says how to build it. */
   pageFile?: string
   version: string
   onProblem: (message: string) => void
+}
+
+export interface RunListeners {
+  /** Where they listen: as the first door does. */
+  host: string
+  /** Absent: on any ports that are free. */
+  ports?: PortRange
 }
 
 export interface Control {
@@ -79,7 +92,7 @@ function sendProblem(reply: FastifyReply, problem: Problem): void {
 export async function buildControl(
   options: Omit<ControlOptions, 'listen'>,
 ): Promise<{ app: FastifyInstance } & Pick<Control, 'see' | 'runs' | 'leave'>> {
-  const { engine, runtime, version } = options
+  const { engine, runtime, version, reach } = options
   const startedAtMs = runtime.nowMs()
   const feed = createEventFeed()
   const live = createLive(runtime, options.verdictWindowMs)
@@ -91,10 +104,11 @@ export async function buildControl(
     runtime,
     given: options.faults,
     terminatesTls,
+    reach,
     failed,
   })
-  const plans = createArmedPlans({ faults, runtime })
-  const runs = createRuns({ engine, runtime, faults, failed })
+  const plans = createArmedPlans({ faults, runtime, reach })
+  const runs = createRuns({ engine, runtime, faults, listeners: options.runListeners, failed })
   const metrics = createMetrics({ engine, live, runs, version })
   const readiness = createReadiness(engine, runtime)
   const mayCall = createAccess({ token: options.token, hosts: options.hosts ?? [] })
@@ -181,6 +195,7 @@ export async function buildControl(
     runs,
     feed,
     live,
+    reach,
     readiness,
     version,
     upSeconds: () => Math.round(runtime.nowMs() - startedAtMs) / 1_000,

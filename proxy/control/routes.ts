@@ -1,6 +1,7 @@
 // Every route of REST: what it asks for, what it answers, and which part does the work. No logic of its own.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import type { Reach } from '../faults/reach.ts'
 import { Duration, durationMs } from '../faults/vocabulary.ts'
 import type { Recognition } from '../flow/recognition.ts'
 import type { Runtime } from '../runtime.ts'
@@ -25,6 +26,7 @@ export interface RouteParts {
   runs: Runs
   feed: EventFeed
   live: Live
+  reach: Reach
   readiness: Readiness
   version: string
   upSeconds(): number
@@ -278,6 +280,18 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
       },
     },
     async () => ({ links: await engine.doors() }),
+  )
+  app.get(
+    '/v1/reach',
+    {
+      schema: {
+        tags: ['state'],
+        operationId: 'getReach',
+        summary: 'What faults may hurt here: planes behind the proxy, and processes of brokers',
+        response: withProblems({ 200: answers.Reach }),
+      },
+    },
+    async () => parts.reach,
   )
   app.get(
     '/v1/connections',
@@ -581,6 +595,7 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
       instances: string[]
       topicAliases?: Record<string, string>
       recognised?: Recognition[]
+      calledBy?: string
     }
   }>(
     '/v1/runs',
@@ -606,6 +621,14 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
                   'Instances that come by the listener for everybody, and how they are known',
               }),
             ),
+            calledBy: Type.Optional(
+              Type.String({
+                pattern: '^[A-Za-z0-9.:_-]+$',
+                maxLength: 253,
+                description:
+                  'The host by which the caller reaches this proxy: its instances are told it, where the proxy listens for everybody',
+              }),
+            ),
           },
           {
             additionalProperties: false,
@@ -618,8 +641,8 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
       },
     },
     async (request, reply) => {
-      const { name, instances, topicAliases, recognised } = request.body
-      const run = await runs.start(name, instances, topicAliases ?? {}, recognised ?? [])
+      const { name, instances, topicAliases, recognised, calledBy } = request.body
+      const run = await runs.start(name, instances, topicAliases ?? {}, recognised ?? [], calledBy)
       return reply.code(201).header('location', `/v1/runs/${run.name}`).send(run)
     },
   )

@@ -7,6 +7,7 @@ import type { Runtime } from '../runtime.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
 import type { ArmedFaults } from './armed-faults.ts'
 import { RestError } from './problem.ts'
+import { bootstrapPorts, type PortRange, runPlace } from './run-ports.ts'
 
 /** A conductor that has not shown up for this long is taken for dead. */
 export const runSilenceMaxMs = 60_000
@@ -37,6 +38,8 @@ export interface Runs {
     topicAliases: Readonly<Record<string, string>>,
     /** Instances that come by the door for everybody, and how they are known. */
     recognised: readonly Recognition[],
+    /** The name by which its conductor calls this proxy. */
+    calledBy?: string,
   ): Promise<RunView>
   /** Its conductor lives. */
   touch(name: string): void
@@ -51,10 +54,11 @@ export function createRuns(parts: {
   engine: RemoteEngine
   runtime: Runtime
   faults: Pick<ArmedFaults, 'names' | 'disarm'>
+  listeners: { host: string; ports?: PortRange }
   /** Something failed that nobody waits for. */
   failed: (cause: unknown) => void
 }): Runs {
-  const { engine, runtime, faults } = parts
+  const { engine, runtime, faults, listeners } = parts
   const runs = new Map<string, RunView>()
   let cancelSilence: () => void = () => undefined
   /** Armed before the run that is going on. */
@@ -102,7 +106,7 @@ export function createRuns(parts: {
   return {
     list: () => [...runs.values()],
     named,
-    async start(name, instances, topicAliases, recognised) {
+    async start(name, instances, topicAliases, recognised, calledBy) {
       const running = [...runs.values()].find(({ state }) => state === 'running')
       if (running !== undefined) {
         throw new RestError(
@@ -122,8 +126,11 @@ export function createRuns(parts: {
         await engine.nameTopics(topicAliases)
         await engine.markCold()
         await engine.recognise(recognised)
-        for (const instance of instances) {
-          const bootstrap: SocketAddress = await engine.openDoor(instance, 0)
+        const nodes = (await engine.brokers()).map(({ node }) => node)
+        const ports = bootstrapPorts(listeners.ports, instances.length, Math.max(0, ...nodes))
+        const place = runPlace(listeners, calledBy)
+        for (const [index, instance] of instances.entries()) {
+          const bootstrap: SocketAddress = await engine.openDoor(instance, ports[index] ?? 0, place)
           run.links.push({ instance, bootstrap, ports: [] })
         }
       } catch (cause) {

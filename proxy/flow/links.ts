@@ -70,12 +70,13 @@ export interface Links {
   /** The door that a connection came in by: its client is told that door's addresses. */
   doorOf(connection: Connection): ClientDoor | undefined
   doors(): readonly ClientDoor[]
-  /** Puts a broker's inter-broker or controller listener behind a port of ours. */
+  /** Puts a broker's inter-broker or controller listener behind a port of ours: any that is free, or the one given. */
   openPlane(
     plane: Exclude<Plane, 'client'>,
     node: number,
     target: SocketAddress,
     place?: DoorPlace,
+    port?: number,
   ): Promise<SocketAddress>
   connections(): Iterable<Connection>
   /** Nobody new is let in; who is there stays. */
@@ -308,9 +309,9 @@ export function createLinks(options: {
     door: (instance) => [...doors].find((door) => door.instance === instance),
     doorOf: (connection) => cameInBy.get(connection),
     doors: () => [...doors],
-    openPlane(plane, node, address, place) {
+    openPlane(plane, node, address, place, port = 0) {
       const target = { node, address }
-      return openPort(0, { plane, node, instance: undefined }, () => target, undefined, place)
+      return openPort(port, { plane, node, instance: undefined }, () => target, undefined, place)
     },
     connections: () => live,
     refuse() {

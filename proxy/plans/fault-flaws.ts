@@ -2,6 +2,7 @@
 // nowhere or in a circle, things that the cluster at hand cannot do, names that nothing bears.
 import type { Capability, FaultEffect, FaultKind, FaultSpec } from '../faults/fault.ts'
 import { faultNamedBy } from '../faults/instances.ts'
+import type { Reach } from '../faults/reach.ts'
 import { faultKindNamed } from '../faults/registry.ts'
 import type { BrokerSelector } from '../faults/selectors.ts'
 import {
@@ -18,12 +19,8 @@ import type { Flaw, PlanPath } from './problem.ts'
 
 type ClusterKind = 'embedded' | 'docker' | 'external'
 
-/** What can be done to broker processes, by who runs them. */
-const brokerCapabilities: Record<ClusterKind, readonly Capability[]> = {
-  embedded: ['kill-broker', 'pause-broker'],
-  docker: ['kill-broker', 'pause-broker'],
-  external: [],
-}
+/** What can be done to the processes of brokers that we start. */
+const ourBrokers: readonly Capability[] = ['kill-broker', 'pause-broker']
 
 /** What can be done to the application's processes, by who starts them; a hook can be run everywhere. */
 const clientCapabilities: Record<'ours' | 'others', readonly Capability[]> = {
@@ -34,6 +31,8 @@ const clientCapabilities: Record<'ours' | 'others', readonly Capability[]> = {
 /** Where the faults are to work; what is undefined only the place itself knows. */
 export interface Surroundings {
   cluster: ClusterKind
+  /** Of an external cluster. */
+  reach: Reach
   /** Who starts the application's processes. */
   clients: 'ours' | 'others'
   /** Of clients that others start: indexes of those whose process is known. */
@@ -72,12 +71,13 @@ export function faultFlaws(
   ]
 }
 
-export function surroundingsOfRun(document: PlanDocument): Surroundings {
+export function surroundingsOfRun(document: PlanDocument, reach: Reach): Surroundings {
   const { cluster, workload } = document
   const { input, outputs } = topicsOf(document)
   const isExternal = cluster?.external !== undefined
   return {
     cluster: isExternal ? 'external' : cluster?.docker !== undefined ? 'docker' : 'embedded',
+    reach,
     clients: workload.attach === undefined ? 'ours' : 'others',
     withPid: workload.attach === undefined ? [] : withPid(workload.attach),
     nodes: isExternal
@@ -95,10 +95,11 @@ function instancesOf({ copier, command, attach }: PlanDocument['workload']): num
 }
 
 /** The proxy alone stands in front of a cluster that others run, with clients that others start. */
-export function surroundingsAlone({ topics, proxy }: PlanDocument): Surroundings {
+export function surroundingsAlone({ topics, proxy }: PlanDocument, reach: Reach): Surroundings {
   const known = topics === undefined ? undefined : topicsOf({ topics })
   return {
     cluster: 'external',
+    reach,
     clients: 'others',
     withPid: [],
     nodes: undefined,
@@ -109,9 +110,9 @@ export function surroundingsAlone({ topics, proxy }: PlanDocument): Surroundings
 }
 
 /** The proxy and the plan's cluster, with clients that others start: whoever uses us as a library. */
-export function surroundingsOfSession(document: PlanDocument): Surroundings {
+export function surroundingsOfSession(document: PlanDocument, reach: Reach): Surroundings {
   const { cluster } = document
-  const alone = surroundingsAlone(document)
+  const alone = surroundingsAlone(document, reach)
   if (cluster?.external !== undefined) return alone
   const own = cluster?.docker ?? cluster?.embedded
   return {
@@ -231,11 +232,15 @@ function placeFlaws(when: Trigger, path: PlanPath, around: Around): Flaw[] {
       message: `there are ${around.instances} instances, numbered from 0`,
     })
   }
-  if (around.cluster === 'external' && when.plane !== undefined && when.plane !== 'client') {
+  const { planes } = around.reach
+  if (around.cluster === 'external' && when.plane !== undefined && !planes.includes(when.plane)) {
     flaws.push({
       path: [...path, 'plane'],
       at: 'value',
-      message: 'only the client plane of a cluster that others run can be seen',
+      message:
+        planes.length === 1
+          ? 'only the client plane of a cluster that others run can be seen'
+          : `the ${when.plane} plane is not behind the proxy, only the ${planes.join(' and the ')} one`,
     })
   }
   const topic = when.topic
@@ -276,7 +281,7 @@ function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
     ...(problem.allowed === undefined ? {} : { allowed: problem.allowed }),
   }))
   const can = [
-    ...brokerCapabilities[around.cluster],
+    ...(around.cluster === 'external' ? around.reach.can : ourBrokers),
     ...clientCapabilities[around.clients],
     ...(around.isSecured ? ['terminate-tls'] : []),
   ]
@@ -290,7 +295,8 @@ function kindFlaws(fault: FaultSpec, index: number, around: Around): Flaw[] {
       flaws.push(...foreignProcessFlaws(need, params, path, around))
       continue
     }
-    const why = `which is not possible on an ${around.cluster} cluster`
+    const why =
+      'which is not possible on an external cluster (of one in Docker, `gauntlet proxy --docker-brokers` can)'
     flaws.push({ path, at: 'key', message: `needs to ${need.replace('-', ' a ')}, ${why}` })
   }
   const instance: unknown = (given as { instance?: unknown } | null)?.instance

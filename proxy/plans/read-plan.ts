@@ -1,5 +1,6 @@
 // YAML text -> Plan, or every problem with its place. Nothing else reads plans: the command line, the REST
 // interface and the tests all come through here.
+import { clientPlaneOnly, type Reach } from '../faults/reach.ts'
 import {
   faultFlaws,
   type Surroundings,
@@ -38,6 +39,8 @@ export interface ReadOptions {
   cluster?: string
   /** Used when the plan names no seed; it is then written into the plan's text. */
   seedDefault?: number
+  /** What is within reach of a cluster that others run; default: its client plane. */
+  reach?: Reach
   /** Names of APIs and error codes; default: all that Kafka has. */
   names?: KafkaNames
 }
@@ -122,7 +125,7 @@ export function readSessionPlan(
 }
 
 /** Where the document's faults are to work. */
-type Around = (document: PlanDocument) => Surroundings
+type Around = (document: PlanDocument, reach: Reach) => Surroundings
 
 function readDocument(
   text: string,
@@ -142,7 +145,8 @@ function readDocument(
   if (wrongFlags.length > 0) return { problems: wrongFlags }
   const result = sourceData(source)
   if ('problems' in result) return result
-  const flaws = flawsOf(result.data, schema, around)
+  const reach = options.reach ?? clientPlaneOnly
+  const flaws = flawsOf(result.data, schema, (document) => around(document, reach))
   if (flaws.length > 0) return { problems: placeFlaws(source, flaws) }
   return { document: result.data as PlanDocument, text: sourceText(source) }
 }
@@ -187,7 +191,11 @@ function flagProblem(text: string, message: string): PlanProblem {
   }
 }
 
-function flawsOf(data: unknown, schema: Record<string, unknown>, around: Around): Flaw[] {
+function flawsOf(
+  data: unknown,
+  schema: Record<string, unknown>,
+  around: (document: PlanDocument) => Surroundings,
+): Flaw[] {
   const byShape = schemaFlaws(schema, data)
   const topLevelSound = byShape.every(({ path }) => path[0] === 'faults' && path.length > 1)
   // The other checks trust the shape; a wrong fault does not keep us from looking at the others.

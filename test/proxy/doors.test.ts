@@ -9,6 +9,7 @@ import {
 } from '../../proxy/protocol/codec.ts'
 import { requestFrame, responseBodyOffset } from '../../proxy/protocol/frame.ts'
 import { systemRuntime } from '../../proxy/runtime.ts'
+import { freeRun } from '../free-run.ts'
 import { type FakeBroker, startFakeBroker } from './fake-broker.ts'
 import { connect, type Peer } from './flow/loopback.ts'
 
@@ -69,6 +70,19 @@ it('each client is told the ports of the door that it came by, under that door�
   expect(await toldBy(farDoor?.ports[0]?.address.port ?? 0)).toMatch(/^far\.example:/)
   const ports = engine.doors().flatMap((door) => door.ports.map(({ address }) => address.port))
   expect(new Set(ports).size).toBe(3)
+})
+
+it('a broker’s inter-broker listener can be put behind a port that was agreed on before', async () => {
+  const [port = 0] = await freeRun(1)
+  const place = { listenHost: '127.0.0.1' }
+  const opened = await engine.openPlane('inter-broker', 1, broker.address, place, port)
+  expect(opened.port).toBe(port)
+  await toldBy(port)
+  expect(broker.received.map(({ api }) => api)).toEqual(['Metadata'])
+  expect(engine.connections()).toMatchObject([{ plane: 'inter-broker', node: 1 }])
+  await expect(engine.openPlane('inter-broker', 2, broker.address, place, port)).rejects.toThrow(
+    'EADDRINUSE',
+  )
 })
 
 it('closing an instance’s door leaves the doors for everybody open', async () => {

@@ -1,4 +1,5 @@
 // What REST does not do, however it is asked: for strangers, for too many, for too much, and with what it must not say.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -11,6 +12,7 @@ import {
   startControl,
 } from '../../../proxy/control/control.ts'
 import { streamsMax } from '../../../proxy/control/stream-events.ts'
+import { clientPlaneOnly } from '../../../proxy/faults/reach.ts'
 import { openRest } from './rest-bench.ts'
 
 type Rest = Awaited<ReturnType<typeof openRest>>
@@ -57,6 +59,8 @@ describe('strangers', () => {
       engine: {} as Parameters<typeof startControl>[0]['engine'],
       runtime: one.runtime,
       token: undefined,
+      reach: clientPlaneOnly,
+      runListeners: { host: '127.0.0.1' },
       faults: [],
       version: '1.2.3',
       onProblem: () => undefined,

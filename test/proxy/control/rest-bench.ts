@@ -1,8 +1,9 @@
 // An interface to ask in tests: the real engine in this thread, no broker behind it, a clock turned by hand.
-import { buildControl } from '../../../proxy/control/control.ts'
+import { buildControl, type RunListeners } from '../../../proxy/control/control.ts'
 import { createEngine, type Engine } from '../../../proxy/engine.ts'
 import type { ProxyEvent } from '../../../proxy/events.ts'
 import type { FaultSpec } from '../../../proxy/faults/fault.ts'
+import { clientPlaneOnly, type Reach } from '../../../proxy/faults/reach.ts'
 import { type Runtime, randomStream } from '../../../proxy/runtime.ts'
 import type { RemoteEngine } from '../../../proxy/start-proxy.ts'
 
@@ -35,6 +36,8 @@ export async function openRest(
     pageFile?: string
     terminatesTls?: boolean
     engine?: Partial<RemoteEngine>
+    reach?: Reach
+    runListeners?: RunListeners
   } = {},
 ) {
   const runtime = handClock()
@@ -73,6 +76,8 @@ export async function openRest(
     engine: remote,
     runtime,
     token: given.token,
+    reach: given.reach ?? clientPlaneOnly,
+    runListeners: given.runListeners ?? { host: '127.0.0.1' },
     faults: given.faults ?? [],
     terminatesTls: given.terminatesTls === true,
     ...(given.pageFile === undefined ? {} : { pageFile: given.pageFile }),

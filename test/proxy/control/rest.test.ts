@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { marksOf } from '../../../proxy/control/transaction-routes.ts'
+import type { Reach } from '../../../proxy/faults/reach.ts'
+import { freeRun } from '../../free-run.ts'
 import { openRest } from './rest-bench.ts'
 
 type Rest = Awaited<ReturnType<typeof openRest>>
@@ -196,6 +198,37 @@ describe('runs by REST', () => {
     expect((await ask('GET', '/v1/verdict')).body).toMatchObject({ ...verdict, run: 'one' })
   })
 
+  it('takes their ports from the range that was given, brokers right behind, and refuses what has no room', async () => {
+    const [first = 0] = await freeRun(8)
+    const ports = { first, last: first + 7 }
+    const { ask, engine } = await rest({ runListeners: { host: '127.0.0.1', ports } })
+    engine.noteBroker(3, { host: '127.0.0.1', port: 1 })
+    const three = { name: 'three', instances: ['a', 'b', 'c'] }
+    const refused = (await ask('POST', '/v1/runs', three)).body
+    expect(refused.code).toBe('conflict')
+    expect(refused.remedy).toContain(`--run-ports ${first}-${first + 11}`)
+    expect(engine.doors()).toEqual([])
+    await ask('POST', '/v1/runs', { name: 'two', instances: ['a', 'b'] })
+    const listening = engine
+      .doors()
+      .map(({ bootstrap, ports }) => [bootstrap.port, ports[0]?.address.port])
+    expect(listening).toEqual([
+      [first, first + 3],
+      [first + 4, first + 7],
+    ])
+  })
+
+  it('tells its instances the name by which it was called, unless it listens at one place only', async () => {
+    const told = async (host: string): Promise<string | undefined> => {
+      const { ask, engine } = await rest({ runListeners: { host } })
+      const run = { name: 'one', instances: ['app-0'], calledBy: 'gauntlet.test' }
+      expect((await ask('POST', '/v1/runs', run)).status).toBe(201)
+      return engine.doors()[0]?.bootstrap.host
+    }
+    expect(await told('0.0.0.0')).toBe('gauntlet.test')
+    expect(await told('127.0.0.1')).toBe('127.0.0.1')
+  })
+
   it('leaves alone what was armed before it', async () => {
     const { ask } = await rest({ faults: [slow] })
     await ask('POST', '/v1/faults?expires=1h', { ...slow, name: 'mine' })
@@ -220,6 +253,20 @@ describe('runs by REST', () => {
 })
 
 describe('what REST tells', () => {
+  it('says what faults may hurt, and checks faults against that', async () => {
+    const marker = {
+      when: { request: 'WriteTxnMarkers', plane: 'inter-broker' },
+      inject: { drop: 'request' },
+    }
+    const bare = await rest()
+    expect((await bare.ask('GET', '/v1/reach')).body).toEqual({ planes: ['client'], can: [] })
+    expect((await bare.ask('POST', '/v1/faults', marker)).status).toBe(400)
+    const reach: Reach = { planes: ['client', 'inter-broker'], can: [] }
+    const more = await rest({ reach })
+    expect((await more.ask('GET', '/v1/reach')).body).toEqual(reach)
+    expect((await more.ask('POST', '/v1/faults', marker)).status).toBe(201)
+  })
+
   it('is alive without a broker, and ready only with one', async () => {
     const { ask } = await rest()
     expect((await ask('GET', '/health')).body).toMatchObject({ status: 'ok', version: '1.2.3' })
@@ -269,6 +316,7 @@ describe('what REST tells', () => {
       '/v1/plans/validate',
       '/v1/plans/{name}',
       '/v1/policies',
+      '/v1/reach',
       '/v1/runs',
       '/v1/runs/{name}',
       '/v1/runs/{name}/stop-clocks',

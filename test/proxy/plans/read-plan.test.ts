@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Reach } from '../../../proxy/faults/reach.ts'
 import { type Plan, topicAliases } from '../../../proxy/plans/plan.ts'
 import { aliasesMax, planBytesMax } from '../../../proxy/plans/plan-source.ts'
 import { type PlanProblem, problemText } from '../../../proxy/plans/problem.ts'
@@ -670,7 +671,7 @@ load: { records: many }
     const external = `cluster: { external: { bootstrap: ["kafka:9092"] } }\n`
     expect(problemsOf(withFault(crash))).toEqual([])
     expect(problemOf(`${external}${withFault(crash)}`).message).toBe(
-      'needs to kill a broker, which is not possible on an external cluster',
+      'needs to kill a broker, which is not possible on an external cluster (of one in Docker, `gauntlet proxy --docker-brokers` can)',
     )
   })
 
@@ -917,7 +918,7 @@ faults: [{ when: { request: Produce, topic: output }, inject: { drop: request } 
     const fault =
       '{ when: { reply: EndTxn }, inject: { coordinator-crash: { how: process } }, for: 1s }'
     expect(proxyProblems(`faults: [${fault}]`)).toEqual([
-      'needs to kill a broker, which is not possible on an external cluster',
+      'needs to kill a broker, which is not possible on an external cluster (of one in Docker, `gauntlet proxy --docker-brokers` can)',
     ])
   })
 })
@@ -940,5 +941,20 @@ describe('another cluster than the plan’s', () => {
     const fault = '{ when: { reply: EndTxn }, inject: { broker-outage: { how: kill } }, for: 1s }'
     const problem = problemOf(withFault(fault), { cluster: 'kafka:9092' })
     expect(problem.message).toContain('not possible on an external cluster')
+  })
+
+  it('takes what the proxy in front of that cluster has within its reach', () => {
+    const kill = '{ when: { reply: EndTxn }, inject: { broker-outage: { how: kill } }, for: 1s }'
+    const marker =
+      '{ when: { request: WriteTxnMarkers, plane: inter-broker }, inject: { drop: request } }'
+    const cluster = 'kafka:9092'
+    const reach: Reach = { planes: ['client', 'inter-broker'], can: ['kill-broker'] }
+    expect(problemsOf(withFault(kill), { cluster, reach })).toEqual([])
+    expect(problemsOf(withFault(marker), { cluster, reach })).toEqual([])
+    expect(problemOf(withFault(marker), { cluster }).message).toContain('only the client plane')
+    const vote = '{ when: { request: Fetch, plane: controller }, inject: { drop: request } }'
+    expect(problemOf(withFault(vote), { cluster, reach }).message).toBe(
+      'the controller plane is not behind the proxy, only the client and the inter-broker one',
+    )
   })
 })
