@@ -218,7 +218,7 @@ workload: { copier: { client: kafkajs } }
 load: { records: 1 }
 faults:
   - name: frozen
-    when: { request: Produce, topic: ${topic}, nth: 2 }
+    when: { request: Produce, nth: 2 }
     inject:
       exec:
         command: 'kill -STOP ${pid} && echo "$GAUNTLET_MOMENT at $GAUNTLET_API to $GAUNTLET_BROKER"'
