@@ -4,6 +4,7 @@ import { writeSync } from 'node:fs'
 import { cac } from 'cac'
 import { exitCodes, OperatorError } from '../proxy/errors.ts'
 import { nearestWord } from '../proxy/plans/nearest.ts'
+import { accessFlags } from './commands/access-flags.ts'
 import { clusterCommand } from './commands/cluster.ts'
 import { demoCommand } from './commands/demo.ts'
 import { faultsCommand } from './commands/faults.ts'
@@ -48,6 +49,11 @@ function withRunFlags(command: Command): Command {
     .option('--out <folder>', 'Where the run is kept; default: gauntlet-out/PLAN-TIME')
     .option('--json', 'Print the result as JSON; everything else goes to the error stream')
     .option('--quiet', 'Print the verdict only')
+}
+
+function withAccessFlags(command: Command): Command {
+  for (const [flag, help] of accessFlags) command.option(flag, help)
+  return command
 }
 
 function withRestFlags(command: Command): Command {
@@ -167,8 +173,9 @@ function commandLine(): Cli {
     .option('--json', 'Print it as JSON')
     .example('  gauntlet posture --proxy http://127.0.0.1:8474')
     .action((options: RawOptions) => postureCommand(options, context))
-  cli
-    .command('txn <action> [id]', 'list, describe, find-hanging or abort transactions')
+  withAccessFlags(
+    cli.command('txn <action> [id]', 'list, describe, find-hanging or abort transactions'),
+  )
     .option('--bootstrap <addresses>', 'HOST:PORT,… of the brokers to ask')
     .option('--proxy <url>', 'Or a proxy’s REST; default: http://127.0.0.1:8474')
     .option('--older-than <time>', 'Open for longer than this is worth a look; default: 1m')
@@ -239,8 +246,9 @@ function commandLine(): Cli {
     .option('--open', 'Open it in a browser')
     .example('  gauntlet report gauntlet-out/baseline-20261124-101500 --open')
     .action((folder: string, options: RawOptions) => reportCommand(folder, options, context))
-  cli
-    .command('verify [history]', 'Judge a finished history again, or topics that are there')
+  withAccessFlags(
+    cli.command('verify [history]', 'Judge a finished history again, or topics that are there'),
+  )
     .option('--bootstrap <addresses>', 'HOST:PORT,… of a cluster that was never proxied')
     .option('--topics <topics>', 'INPUT,OUTPUT,… to read there')
     .option('--group <group>', 'The application’s consumer group')
@@ -254,6 +262,9 @@ function commandLine(): Cli {
     .example('  gauntlet verify gauntlet-out/baseline-20261124-101500')
     .example(
       '  gauntlet verify --bootstrap kafka-1:9092 --topics orders,payments --id json:$.orderId',
+    )
+    .example(
+      '  gauntlet verify --bootstrap kafka-1:9093 --topics orders,payments --ca-file ca.pem --sasl scram-sha-512 --username audit --password-env KAFKA_PASSWORD',
     )
     .action((history: string | undefined, options: RawOptions) =>
       verifyCommand(history, options, context),

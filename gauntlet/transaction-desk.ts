@@ -7,6 +7,7 @@ import {
   createTransactionsAtBrokers,
   type HangingTransaction,
 } from '../proxy/effects/transactions-at-brokers.ts'
+import type { BrokerAccess } from '../proxy/flow/access.ts'
 import { createBrokers } from '../proxy/flow/brokers.ts'
 import type { SocketAddress } from '../proxy/flow/sockets.ts'
 import { createTopicNames } from '../proxy/flow/topic-names.ts'
@@ -40,8 +41,11 @@ export interface TransactionDesk {
   close(): void
 }
 
-export function deskAtBrokers(bootstrap: readonly SocketAddress[]): TransactionDesk {
-  const brokers = createBrokers(bootstrap)
+export function deskAtBrokers(
+  bootstrap: readonly SocketAddress[],
+  access?: BrokerAccess,
+): TransactionDesk {
+  const brokers = createBrokers(bootstrap, access)
   const runtime = systemRuntime(0)
   const cluster = createClusterView(brokers, createTopicNames(), {})
   const transactions = createTransactionsAtBrokers({ brokers, cluster, runtime })

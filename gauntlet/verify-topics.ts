@@ -15,6 +15,8 @@ import { historyName } from './judge-history.ts'
 
 export interface TopicsToVerify {
   bootstrap: readonly string[]
+  /** How the brokers are reached; absent: plainly. */
+  access?: BrokerAccess
   /** None for an application that only produces. */
   input: string | undefined
   outputs: readonly string[]
@@ -61,11 +63,11 @@ export async function partitionCounts(
 export async function auditTopics(
   wanted: TopicsToVerify,
 ): Promise<{ file: string; summary: AuditSummary }> {
-  const { input, outputs, group, contract } = wanted
+  const { input, outputs, group, contract, access } = wanted
   const runtime = systemRuntime(0)
-  const cluster = await externalCluster(wanted.bootstrap)
+  const cluster = await externalCluster(wanted.bootstrap, access)
   const inputs = input === undefined ? [] : [input]
-  const partitions = await partitionCounts(cluster.bootstrap, [...inputs, ...outputs])
+  const partitions = await partitionCounts(cluster.bootstrap, [...inputs, ...outputs], access)
   const sized = (topic: string) => ({ topic, partitions: partitions.get(topic) ?? 0 })
   await mkdir(wanted.outDir, { recursive: true })
   const file = join(wanted.outDir, historyName)
@@ -97,6 +99,7 @@ export async function auditTopics(
     history.write(line)
     const summary = await auditCluster({
       bootstrap: [...cluster.bootstrap],
+      access,
       inputTopics: inputs,
       outputTopics: [...outputs],
       ...(group === undefined ? {} : { group }),

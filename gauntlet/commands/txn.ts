@@ -5,6 +5,7 @@ import { exitCodes, OperatorError } from '../../proxy/errors.ts'
 import { durationMs } from '../../proxy/faults/vocabulary.ts'
 import { describedLines, hangingTable, transactionTable } from '../reports/transaction-table.ts'
 import type { TransactionDesk } from '../transaction-desk.ts'
+import { accessOf } from './access-flags.ts'
 import {
   addressesOf,
   type CommandContext,
@@ -90,7 +91,7 @@ async function openDesk(options: RawOptions): Promise<TransactionDesk> {
   const { deskAtBrokers, deskAtProxy } = await import('../transaction-desk.ts')
   return options.bootstrap === undefined
     ? deskAtProxy(proxyOf(options))
-    : deskAtBrokers(addressesOf('--bootstrap', options.bootstrap))
+    : deskAtBrokers(addressesOf('--bootstrap', options.bootstrap), accessOf(options))
 }
 
 function olderThan(options: RawOptions): number {

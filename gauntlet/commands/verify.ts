@@ -18,6 +18,7 @@ import { dataOutput, type Output } from '../reports/output.ts'
 import { quietLine, verdictLines } from '../reports/terminal-verdict.ts'
 import type { Result } from '../run-events.ts'
 import type { TopicsToVerify } from '../verify-topics.ts'
+import { accessOf } from './access-flags.ts'
 import { runFolders } from './execute.ts'
 import { type CommandContext, type RawOptions, text, usageError } from './flags.ts'
 
@@ -118,8 +119,10 @@ function topicsOf(options: RawOptions, out: string | undefined): TopicsToVerify 
   const id = selectorOf('--id', options.id, defaultIdSelector)
   const [folder] = runFolders(['verify'], out)
   if (folder === undefined) throw new Error('a folder for one run')
+  const access = accessOf(options)
   return {
     bootstrap,
+    ...(access === undefined ? {} : { access }),
     input,
     outputs,
     group: options.group === undefined ? undefined : text('--group', options.group),

@@ -30,12 +30,23 @@ export interface VersionSpan {
   max: number
 }
 
+/**
+ * Where the bytes of an answer go; without one each answer has memory of its own. Byte fields of the answer are views of
+ * it, so whoever gives the same memory twice is done with the first answer.
+ */
+export type AnswerMemory = (bytes: number) => Buffer
+
 export interface BrokerClient {
   /**
    * Sends a request and resolves with its answer, error codes and all. Without a version: the highest that both
    * sides know. Fields that are left out of the message get their defaults.
    */
-  request(apiName: string, message: Message, version?: number): Promise<Message>
+  request(
+    apiName: string,
+    message: Message,
+    version?: number,
+    memory?: AnswerMemory,
+  ): Promise<Message>
   /** What the broker offers, by API name. */
   readonly versions: ReadonlyMap<string, VersionSpan>
   /** Feature levels that the cluster has finalized. */
@@ -61,22 +72,26 @@ interface Waiting {
   api: ApiInfo
   version: number
   message: Message
+  memory: AnswerMemory | undefined
   correlationId: number
   resolve(answer: Message): void
   reject(cause: Error): void
 }
 
 interface Exchange {
-  request(api: ApiInfo, message: Message, version: number): Promise<Message>
+  request(api: ApiInfo, message: Message, version: number, memory?: AnswerMemory): Promise<Message>
   close(): void
   readonly open: boolean
 }
 
 /**
- * Puts each frame together in memory of its own, so that the memory of the chunks is free again at once: large answers
+ * Puts each frame together in the memory that it is given, so that the memory of the chunks is free again at once: large answers
  * are copied once and held once.
  */
-function frameCutter(take: (frame: Buffer) => void): (chunk: Buffer) => void {
+function frameCutter(
+  memoryOf: AnswerMemory,
+  take: (frame: Buffer) => void,
+): (chunk: Buffer) => void {
   const size = Buffer.alloc(sizeBytes)
   let sizeHeld = 0
   let frame: Buffer | undefined
@@ -93,7 +108,7 @@ function frameCutter(take: (frame: Buffer) => void): (chunk: Buffer) => void {
         if (frameBytes < 0 || frameBytes > frameBytesMax) {
           throw new Error(`an answer of ${frameBytes} bytes`)
         }
-        frame = Buffer.allocUnsafe(frameBytes)
+        frame = memoryOf(frameBytes)
         held = 0
         sizeHeld = 0
       }
@@ -129,10 +144,10 @@ function openExchange(
       connected = true
       stopTimer()
       resolveOpen({
-        request: (api, message, version) =>
+        request: (api, message, version, memory) =>
           new Promise((resolve, reject) => {
             if (ended !== undefined) return reject(ended)
-            queued.push({ api, version, message, correlationId: 0, resolve, reject })
+            queued.push({ api, version, message, memory, correlationId: 0, resolve, reject })
             sendQueued()
           }),
         close: () => end('closed by us'),
@@ -143,7 +158,9 @@ function openExchange(
     }
     const leg = dial(place, onConnected, tls === undefined ? undefined : { tls })
     startTimer(`no connection within ${timeoutMs} ms`)
-    const cut = frameCutter(takeFrame)
+    // Answers come in order, so the next frame is the oldest request's.
+    const memoryOf = (bytes: number) => inFlight[0]?.memory?.(bytes) ?? Buffer.allocUnsafe(bytes)
+    const cut = frameCutter(memoryOf, takeFrame)
     leg.listen({
       bytes(chunk) {
         try {
@@ -263,9 +280,10 @@ export async function connectBroker(
   }
 
   return {
-    async request(apiName, message, version) {
+    async request(apiName, message, version, memory) {
       const api = mustKnow(apiName)
-      return exchange.request(api, message, version ?? highestCommon(api, versions, address))
+      const spoken = version ?? highestCommon(api, versions, address)
+      return exchange.request(api, message, spoken, memory)
     },
     versions,
     features,

@@ -3,6 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { verifyCommand } from '../../gauntlet/commands/verify.ts'
+import { dataOutput, processOutput } from '../../gauntlet/reports/output.ts'
 import { runPlan } from '../../gauntlet/run.ts'
 import type { Result } from '../../gauntlet/run-events.ts'
 import { readPlan } from '../../proxy/plans/read-plan.ts'
@@ -67,6 +69,30 @@ faults:
       expect(kept.includes('PRIVATE KEY'), file).toBe(false)
     }
   }, 180_000)
+
+  it('has topics that `verify` reads by flags alone', async () => {
+    const written: string[] = []
+    const output = {
+      ...dataOutput(processOutput()),
+      write: (text: string) => void written.push(text),
+      writeError: (text: string) => void written.push(text),
+    }
+    const code = await verifyCommand(
+      undefined,
+      {
+        bootstrap: ground.bootstrap.join(','),
+        topics: 'secured-java-in,secured-java-out',
+        caFile: ground.caFile,
+        sasl: 'SCRAM-SHA-512',
+        username: ground.security.user.username,
+        passwordEnv: 'SECURED_TEST_PASSWORD',
+        out: join(ground.folder, 'verified'),
+      },
+      { output, signal: new AbortController().signal },
+    )
+    expect(code, written.join('')).toBe(0)
+    expect(written.join('')).toContain('PASS')
+  }, 60_000)
 
   it('is PASS with kafkajs, and without TLS on the way to the proxy', async () => {
     const { result } = await ran(

@@ -2,6 +2,7 @@
 // asking again while a broker is away. Always the brokers' own addresses, never the proxy's.
 import type { BrokerAccess } from '../../proxy/flow/access.ts'
 import {
+  type AnswerMemory,
   BrokerAnswerError,
   type BrokerClient,
   BrokerConnectionError,
@@ -43,6 +44,8 @@ export interface Question {
   api: string
   version?: number
   message: Message
+  /** Where the answer's bytes go. */
+  memory?: AnswerMemory
 }
 
 export interface ClusterClientOptions {
@@ -179,7 +182,7 @@ export function createClusterClient(
     const address = addresses.get(node)
     if (address === undefined) throw new BrokerConnectionError(`broker ${node} is not known`)
     const client = await clientAt(address)
-    return client.request(question.api, question.message, question.version)
+    return client.request(question.api, question.message, question.version, question.memory)
   }
 
   async function findCoordinator(type: 'group' | 'transaction', key: string): Promise<number> {

@@ -2,6 +2,7 @@
 // the high watermark. Which batches are committed, aborted or still open follows from the markers alone: a marker
 // of a producer id decides all its transactional batches since its last one. Checksums are checked. Lines come in
 // the order of offsets; a batch waits for its marker, and those behind it wait with it.
+import type { AnswerMemory } from '../../proxy/flow/broker-client.ts'
 import type { FieldValue, Message } from '../../proxy/protocol/codec.ts'
 import { initCompression } from '../../proxy/protocol/compression.ts'
 import {
@@ -106,12 +107,30 @@ export async function logBounds(
   return { start, highWatermark, lastStable }
 }
 
-async function fetchFrom(cluster: ClusterClient, at: At, offset: number): Promise<Message> {
+/**
+ * Memory for one answer after the other. Megabytes of it made anew for each would cost more in collections than all
+ * decoding; ids are texts of their own, so nothing of an answer is left when its lines are made.
+ */
+function answerMemory(): AnswerMemory {
+  let held = Buffer.alloc(0)
+  return (bytes) => {
+    if (held.length < bytes) held = Buffer.allocUnsafeSlow(bytes)
+    return held.subarray(0, bytes)
+  }
+}
+
+async function fetchFrom(
+  cluster: ClusterClient,
+  at: At,
+  offset: number,
+  memory: AnswerMemory,
+): Promise<Message> {
   const answer = await cluster.askLeader(
     at,
     {
       api: 'Fetch',
       version: fetchVersion,
+      memory,
       message: {
         replicaId: -1,
         maxWaitMs: fetchWaitMs,
@@ -156,7 +175,14 @@ export async function readLog(options: LogReaderOptions): Promise<PartitionEndLi
   const states = decideStates(sink)
   let offset = firstOffset
   let empty = 0
-  let asked = offset < bounds.highWatermark ? fetchFrom(cluster, options, offset) : undefined
+  // By turns: one answer is decoded while the next one comes.
+  let [mine, next] = [answerMemory(), answerMemory()]
+  const askOn = (): Promise<Message> | undefined => {
+    if (offset >= bounds.highWatermark) return undefined
+    ;[mine, next] = [next, mine]
+    return fetchFrom(cluster, options, offset, mine)
+  }
+  let asked = askOn()
   while (asked !== undefined) {
     const { records } = await asked
     const batches = (records instanceof Buffer ? readBatches(records) : []).filter(
@@ -171,7 +197,7 @@ export async function readLog(options: LogReaderOptions): Promise<PartitionEndLi
     }
     for (const batch of batches) offset = Math.max(offset, lastOf(batch) + 1)
     // The broker gets the next piece ready while this one is decoded.
-    asked = offset < bounds.highWatermark ? fetchFrom(cluster, options, offset) : undefined
+    asked = askOn()
     // A failure is told at the top of the next round; until then nobody waits for it.
     asked?.catch(() => undefined)
     for (const batch of batches) await states.take(lineOf(batch, options))

@@ -126,6 +126,26 @@ describe('the broker client', () => {
     expect(answers.map(({ errorCode }) => errorCode)).toEqual([1, 2, 3])
   })
 
+  it('puts the bytes of an answer where it is told, and those of others where they were', async () => {
+    const port = await play(({ answer }, socket) => {
+      socket.write(answer({ brokers: [], clusterId: 'a-cluster', controllerId: 1, topics: [] }))
+    })
+    const broker = await connect(port)
+    const given: number[] = []
+    const memory = Buffer.alloc(1_000)
+    await Promise.all([
+      broker.request('Metadata', { topics: [] }, 9),
+      broker.request('Metadata', { topics: [] }, 9, (bytes) => {
+        given.push(bytes)
+        return memory.subarray(0, bytes)
+      }),
+      broker.request('Metadata', { topics: [] }, 9),
+    ])
+    expect(given).toHaveLength(1)
+    expect(memory.includes('a-cluster')).toBe(true)
+    expect(memory.subarray(given[0]).every((byte) => byte === 0)).toBe(true)
+  })
+
   it('rejects everything under way when the connection ends, and everything after', async () => {
     const waiting: Asked[] = []
     const port = await play((asked, socket) => {

@@ -25,7 +25,7 @@ function leaderOf(
     }
     return position
   }
-  const answer = ({ api, message }: Question): Message => {
+  const answer = ({ api, message, memory }: Question): Message => {
     const topic = (message.topics as Message[])[0] as Message
     const partition = (topic.partitions as Message[])[0] as Message
     if (api === 'ListOffsets') {
@@ -37,7 +37,10 @@ function leaderOf(
       (_, index) => positionOf(Number(batches[index]?.readBigInt64BE(0))) === from,
     )
     const bytes = Math.max(bytesPerAnswer, whole?.length ?? 0)
-    const records = log.subarray(from, from + bytes)
+    const piece = log.subarray(from, from + bytes)
+    // As a connection does: whatever an earlier answer left there is gone.
+    const records = memory?.(piece.length).fill(0xff) ?? Buffer.alloc(piece.length)
+    piece.copy(records)
     return { errorCode: 0, responses: [{ partitions: [{ errorCode: 0, records }] }] }
   }
   return {
