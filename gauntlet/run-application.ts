@@ -1,7 +1,7 @@
 // The application under test within a run: one process per instance, each behind proxy listeners of its own,
 // its exits and its journal written to the history.
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { CommandPlan, CopierPlan, Plan } from '../proxy/plans/plan.ts'
 import type { Runtime } from '../proxy/runtime.ts'
 import type { HistoryLine } from '../validators/history-line.ts'
@@ -20,13 +20,16 @@ export interface Application {
   stop(): Promise<void>
 }
 
-function specOf(workload: CopierPlan | CommandPlan): WorkloadSpec {
+/** A plan lies beside the application that it is about, wherever the run is started. */
+function specOf(workload: CopierPlan | CommandPlan, planFile: string): WorkloadSpec {
   if (workload.kind === 'copier') {
     const { kind: _kind, ...copier } = workload
     return { copier }
   }
   const { kind: _kind, stopGraceMs: _grace, id: _id, group: _group, ...command } = workload
-  return { command }
+  const { cwd } = command
+  if (cwd === undefined) return { command }
+  return { command: { ...command, cwd: resolve(dirname(planFile), cwd) } }
 }
 
 /** As our own connections, but by the proxy's certificate. */
@@ -85,7 +88,7 @@ async function startProcesses(
   workload: CopierPlan | CommandPlan,
 ): Promise<Application> {
   const { plan, stage, runtime, outDir, write, instances, onGone, tell } = parts
-  const spec = specOf(workload)
+  const spec = specOf(workload, plan.file)
   const setups: InstanceSetup[] = []
   const access = clientAccess(stage, outDir)
   for (const [index, name] of instanceNames(plan).entries()) {

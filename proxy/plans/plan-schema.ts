@@ -334,7 +334,10 @@ const GroupName = Type.String({
 const CommandSchema = Type.Object(
   {
     run: Type.String({ minLength: 1, description: 'The program, as a shell would start it.' }),
-    cwd: Type.Optional(Text),
+    cwd: Type.Optional({
+      ...Text,
+      description: 'Where it runs, as seen from the plan: `.` is the folder of the plan.',
+    } as typeof Text),
     env: Type.Optional(Type.Record(Type.String(), ConfigValue)),
     instances: Type.Optional(Instances),
     ready: Type.Optional(
