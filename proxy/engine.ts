@@ -59,11 +59,8 @@ import type { Policy } from './policies/policy.ts'
 import type { Runtime } from './runtime.ts'
 import type { GroupView } from './transactions/groups.ts'
 import { createPosture } from './transactions/posture.ts'
-import {
-  createTracker,
-  type TransactionSummary,
-  type TransactionView,
-} from './transactions/tracker.ts'
+import type { TransactionSummary } from './transactions/standings.ts'
+import { createTracker, type TransactionView } from './transactions/tracker.ts'
 
 export interface EngineOptions {
   /** Own addresses of the cluster's brokers. */

@@ -9,6 +9,7 @@ import type {
 } from '../events.ts'
 import type { Message } from '../protocol/codec.ts'
 import type { TransactionEffect } from './observation.ts'
+import type { Standing, Standings } from './standings.ts'
 
 /** Transactional ids remembered; the longest silent ones without an open transaction go first. */
 export const trackedProducersMax = 10_000
@@ -85,6 +86,8 @@ export interface TrackedProducer {
   lastSeenAtMs: number
   /** On which its client spoke last. */
   lastConnection: number
+  /** As it was counted last. */
+  standing: Standing | undefined
 }
 
 /** One producer's part of an exchange. */
@@ -140,6 +143,7 @@ export interface Memory {
   /** Whose producer id it is. */
   owners: Map<number, TrackedProducer>
   exchanges: Exchanges
+  standings: Standings<TrackedProducer>
   topicName(topicId: string): string | undefined
 }
 
@@ -171,6 +175,7 @@ export function newProducer(transactionalId: string, atMs: number): TrackedProdu
     lastSequences: new Map(),
     lastSeenAtMs: atMs,
     lastConnection: -1,
+    standing: undefined,
   }
 }
 
@@ -232,7 +237,25 @@ export function producerNamed(
   if (known !== undefined) return known
   const producer = newProducer(transactionalId, atMs)
   memory.producers.set(transactionalId, producer)
+  noteStanding(memory, producer)
   return producer
+}
+
+/** To be told whenever its phase, its transaction or its fencing may have changed. */
+export function noteStanding({ standings }: Memory, producer: TrackedProducer): void {
+  const { current, fenced, standing } = producer
+  const phase = phaseOf(producer)
+  const isOpenNow = current !== undefined && phase !== 'idle' && phase !== 'ended'
+  const openSinceMs = isOpenNow ? current.startedAtMs : undefined
+  if (
+    standing !== undefined &&
+    standing.phase === phase &&
+    standing.isFenced === fenced &&
+    standing.openSinceMs === openSinceMs
+  ) {
+    return
+  }
+  standings.note(producer, { phase, isFenced: fenced, openSinceMs })
 }
 
 /** Forgets the longest silent producers, a tenth at a time, so that the cost is shared by many. */
@@ -248,6 +271,7 @@ export function evictSilent(memory: Memory): number {
   for (const producer of leaving) {
     if (!closed(producer)) open += 1
     memory.producers.delete(producer.transactionalId)
+    memory.standings.forget(producer)
     for (const id of [producer.producerId, ...producer.pastProducerIds]) {
       if (memory.owners.get(id) === producer) memory.owners.delete(id)
     }

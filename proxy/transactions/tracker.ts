@@ -1,7 +1,7 @@
 // Follows every transaction and group on the wire. A pure state machine: it is told what passes and answers
 // with events; it knows no clock, no socket, and throws at nothing that comes from the wire.
 // Keyed by transactional id, never by connection: clients share, change and lose connections at will.
-import type { ExchangeIdentity, Plane, TransactionPhase } from '../events.ts'
+import type { ExchangeIdentity, Plane } from '../events.ts'
 import type { BatchFacts } from '../protocol/record-batch.ts'
 import {
   addOffsetsToTxnKey,
@@ -44,12 +44,14 @@ import {
   type RepeatedProduce,
   repeatableProduce,
 } from './repeated-produce.ts'
+import { createStandings, type TransactionSummary } from './standings.ts'
 import { clientStep } from './steps.ts'
 import { coordinatorKeysIn, groupsIn } from './subjects.ts'
 import {
   createExchanges,
   evictSilent,
   type Memory,
+  noteStanding,
   type Outbox,
   phaseOf,
   producerNamed,
@@ -110,15 +112,6 @@ export interface Tracker {
   groups(): GroupView[]
 }
 
-export interface TransactionSummary {
-  phases: Record<TransactionPhase, number>
-  oldestOpenMs: number
-  /** Open past their timeout. */
-  hanging: number
-  /** Ids whose producer has been fenced. */
-  zombies: number
-}
-
 const clientApis: ReadonlySet<string> = new Set([
   'Produce',
   'FindCoordinator',
@@ -142,6 +135,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     producers: new Map(),
     owners: new Map(),
     exchanges: createExchanges(),
+    standings: createStandings(),
     topicName: options.topicName,
   }
   const groups = createGroups()
@@ -204,6 +198,7 @@ export function createTracker(options: TrackerOptions): Tracker {
     for (const named of namedProducers(memory, o, exchange)) {
       applyRequest(outbox, memory, o, exchange, step, named)
     }
+    noteStandings(exchange)
     if (memory.producers.size > 0) evict(outbox)
     // Nobody answers a Produce with acks=0, so it is over; the client never learns more.
     if (o.apiKey === produceKey && numberOf(o.request, 'acks', -1) === 0) {
@@ -275,6 +270,15 @@ export function createTracker(options: TrackerOptions): Tracker {
     if (o.apiKey === produceKey) pushSend(outbox, o, exchange)
     if (o.apiKey === txnOffsetCommitKey) pushOffsets(outbox, o, exchange, answer)
     for (const entry of exchange.entries) applyReply(outbox, memory, o, entry, answer, codes)
+    noteStandings(exchange)
+  }
+
+  function noteStandings({ entries }: TrackedExchange): void {
+    for (const { producer } of entries) {
+      // One that was forgotten in between counts no more.
+      if (memory.producers.get(producer.transactionalId) === producer)
+        noteStanding(memory, producer)
+    }
   }
 
   function connectionLost(lost: ConnectionLost): readonly TransactionEffect[] {
@@ -295,6 +299,7 @@ export function createTracker(options: TrackerOptions): Tracker {
         pushOffsets(outbox, o, exchange, answer)
       }
       for (const entry of exchange.entries) applyLoss(outbox, o, exchange, entry)
+      noteStandings(exchange)
     }
     return outbox.effects
   }
@@ -383,33 +388,16 @@ export function createTracker(options: TrackerOptions): Tracker {
     expand: (sent) => expandRepeated(memory, sent),
     transactions: (nowMs = latestAtMs) =>
       [...memory.producers.values()].map((producer) => viewOf(producer, nowMs)),
-    summary: (nowMs) => summaryOf(memory.producers.values(), nowMs),
+    summary: memory.standings.summary,
     openOn(connections) {
       let open = 0
-      for (const producer of memory.producers.values()) {
-        const phase = phaseOf(producer)
-        if (phase === 'idle' || phase === 'ended') continue
-        if (connections.has(producer.lastConnection)) open += 1
+      for (const { lastConnection } of memory.standings.open) {
+        if (connections.has(lastConnection)) open += 1
       }
       return open
     },
     groups: () => groups.views(),
   }
-}
-
-function summaryOf(producers: Iterable<TrackedProducer>, nowMs: number): TransactionSummary {
-  const phases = { idle: 0, begun: 0, producing: 0, offsets: 0, ending: 0, ended: 0 }
-  const summary: TransactionSummary = { phases, oldestOpenMs: 0, hanging: 0, zombies: 0 }
-  for (const producer of producers) {
-    const phase = phaseOf(producer)
-    phases[phase] += 1
-    if (producer.fenced) summary.zombies += 1
-    if (producer.current === undefined || phase === 'idle' || phase === 'ended') continue
-    const ageMs = Math.max(0, nowMs - producer.current.startedAtMs)
-    summary.oldestOpenMs = Math.max(summary.oldestOpenMs, ageMs)
-    if (producer.timeoutMs !== undefined && ageMs > producer.timeoutMs) summary.hanging += 1
-  }
-  return summary
 }
 
 /** Made for every Produce, so field by field: spreading optional ones costs an object each. */

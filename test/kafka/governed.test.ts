@@ -1,11 +1,12 @@
 // Who uses Kafka how, and what may be done about it, on real brokers: the posture of three client libraries as it
 // passes, and transactions that hang: found, described, aborted.
-import type { Producer } from 'kafkajs'
+import type { Producer, ProducerConfig } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runTool } from '../../gauntlet/children.ts'
 import { entryFile } from '../../gauntlet/entry.ts'
 import { kafkajsClient } from '../../gauntlet/workloads/kafkajs-client.ts'
 import type { ClientPosture } from '../../proxy/events.ts'
+import { policyOf } from '../../proxy/policies/policy.ts'
 import { type Grounds, raiseGrounds, type TestProxy, until } from './faults/grounds.ts'
 import { initProducer, produce } from './faults/raw.ts'
 import { type Puppet, startPuppet } from './puppet/puppet.ts'
@@ -166,6 +167,182 @@ describe('posture', () => {
   })
 
   it('is in the way of nothing: no error was reported', () => {
+    expect(proxy.errors()).toEqual([])
+  })
+})
+
+const librdkafkaGoverned = `
+import sys
+from confluent_kafka import Producer, Consumer, TopicPartition
+bootstrap, topic = sys.argv[1:3]
+def sent(settings):
+  errors = []
+  p = Producer({'bootstrap.servers': bootstrap, 'linger.ms': 0, **settings})
+  if 'transactional.id' in settings:
+    p.init_transactions(30)
+    p.begin_transaction()
+  p.produce(topic, 'in python', partition=0, callback=lambda error, _: errors.append(error.name() if error else 'NONE'))
+  p.flush(30)
+  if 'transactional.id' in settings:
+    p.commit_transaction(30)
+  return ','.join(errors)
+def read(isolation):
+  c = Consumer({'bootstrap.servers': bootstrap, 'group.id': topic, 'isolation.level': isolation, 'enable.auto.commit': False})
+  c.assign([TopicPartition(topic, 0, 0)])
+  got = c.poll(30)
+  c.close()
+  return got.error().name() if got.error() else 'NONE'
+print(sent({'acks': 1}), sent({'enable.idempotence': True}), sent({'transactional.id': 'python-' + topic}),
+  read('read_uncommitted'), read('read_committed'))
+`
+
+/** Of each client: a plain producer, an idempotent one, a transactional one, and a reader of each isolation. */
+type Told = { kafkajs: string[]; java: string[]; librdkafka: string[] | undefined }
+
+async function toldInKafkajs(bootstrap: string, topic: string): Promise<string[]> {
+  const kafka = kafkajsClient({ bootstrap, clientId: `node-${topic}`, requestTimeoutMs: 5_000 })
+  const messages = [{ value: 'in node', partition: 0 }]
+  const codeOf = (error: Error & { type?: string }): string =>
+    error.type ?? (error.cause as { type?: string } | undefined)?.type ?? error.message
+  const send = async (settings: ProducerConfig): Promise<string> => {
+    const producer = kafka.producer({ maxInFlightRequests: 1, retry: { retries: 5 }, ...settings })
+    await producer.connect()
+    try {
+      if (settings.transactionalId === undefined) await producer.send({ topic, messages })
+      else {
+        const transaction = await producer.transaction()
+        await transaction.send({ topic, messages })
+        await transaction.commit()
+      }
+      return 'NONE'
+    } catch (cause) {
+      return codeOf(cause as Error)
+    } finally {
+      await producer.disconnect()
+    }
+  }
+  const read = async (readUncommitted: boolean): Promise<string> => {
+    const groupId = `${topic}-${readUncommitted}`
+    const consumer = kafka.consumer({ groupId, readUncommitted, retry: { retries: 0 } })
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    try {
+      return await new Promise<string>((resolve) => {
+        consumer.on(consumer.events.CRASH, ({ payload }) => resolve(codeOf(payload.error)))
+        void consumer.run({ eachMessage: async () => resolve('NONE') })
+      })
+    } finally {
+      await consumer.disconnect()
+    }
+  }
+  const sent = [
+    await send({}),
+    await send({ idempotent: true }),
+    await send({ transactionalId: `node-${topic}`, idempotent: true }),
+  ]
+  return [...sent, ...(await Promise.all([read(true), read(false)]))]
+}
+
+async function toldInJava(bootstrap: string, topic: string): Promise<string[]> {
+  const send = async (settings: Record<string, string | number | boolean>): Promise<string> => {
+    const name = `${topic}-${Object.keys(settings)[0]}`
+    const inTransaction = 'transactional.id' in settings ? ['init', 'begin'] : []
+    await puppet.create('producer', name, { 'bootstrap.servers': bootstrap, ...settings })
+    for (const step of inTransaction) await puppet.call(step, name)
+    await puppet.call('send', name, topic, '0', 'in java')
+    const result = await puppet.call('flush', name)
+    if (inTransaction.length > 0) await puppet.call('commit', name)
+    await puppet.call('close', name)
+    return /^\d+$/.test(result) ? 'NONE' : result
+  }
+  const read = async (isolation: string): Promise<string> => {
+    const name = `${topic}-${isolation}`
+    await puppet.create('consumer', name, {
+      'bootstrap.servers': bootstrap,
+      'group.id': name,
+      'auto.offset.reset': 'earliest',
+      'isolation.level': isolation,
+      'enable.auto.commit': false,
+    })
+    await puppet.call('subscribe', name, topic)
+    const got = await puppet.call('poll', name, '1', '20000').catch(({ message }) => message)
+    await puppet.call('close', name)
+    return /^0:\d+:/.test(got) ? 'NONE' : got
+  }
+  return [
+    await send({ 'enable.idempotence': false, acks: 1 }),
+    await send({ 'enable.idempotence': true }),
+    await send({ 'transactional.id': `java-${topic}` }),
+    await read('read_uncommitted'),
+    await read('read_committed'),
+  ]
+}
+
+async function toldInLibrdkafka(bootstrap: string, topic: string): Promise<string[] | undefined> {
+  const text = await third?.run(librdkafkaGoverned, bootstrap, topic)
+  return text?.trim().split(' ')
+}
+
+describe('a policy that refuses', () => {
+  let told: { free: Told; governed: Told }
+  let governed: string
+
+  beforeAll(async () => {
+    const free = await grounds.topic([1])
+    governed = await grounds.topic([1])
+    proxy = await grounds.proxy({
+      policies: [
+        policyOf({
+          name: 'exactly-once',
+          topics: [`*-${governed.split('-')[1]}`],
+          require: ['transactions', 'read_committed'],
+          'on-violation': 'refuse',
+        }),
+      ],
+    })
+    const bootstrap = await proxy.bootstrap()
+    const ask = async (topic: string): Promise<Told> => {
+      const [kafkajs, java, librdkafka] = await Promise.all([
+        toldInKafkajs(bootstrap, topic),
+        toldInJava(bootstrap, topic),
+        toldInLibrdkafka(bootstrap, topic),
+      ])
+      return { kafkajs, java, librdkafka }
+    }
+    const [first, second] = await Promise.all([ask(free), ask(governed)])
+    told = { free: first, governed: second }
+  })
+
+  it('lets the same traffic of every client through to topics that it does not name', () => {
+    const all = ['NONE', 'NONE', 'NONE', 'NONE', 'NONE']
+    const librdkafka = third === undefined ? undefined : all
+    expect(told.free).toEqual({ kafkajs: all, java: all, librdkafka })
+  })
+
+  it('is understood by every client that breaks it, and lets those through that keep it', async () => {
+    const refused = ['POLICY_VIOLATION', 'POLICY_VIOLATION', 'NONE', 'POLICY_VIOLATION', 'NONE']
+    const inJava = 'PolicyViolationException'
+    expect(told.governed).toEqual({
+      kafkajs: refused,
+      java: [inJava, inJava, 'NONE', expect.stringMatching(/error code 44/), 'NONE'],
+      librdkafka: third === undefined ? undefined : refused,
+    })
+    const values = await grounds.values({ topic: governed, partition: 0 })
+    const written = values.filter((value) => !value.startsWith('<')).sort()
+    expect(written).toEqual(
+      ['in java', 'in node', 'in python'].slice(0, third === undefined ? 2 : 3),
+    )
+  })
+
+  it('shows in its own counts and in the posture, and is no error', () => {
+    const [view] = proxy.engine.policies()
+    expect(view).toMatchObject({ name: 'exactly-once', onViolation: 'refuse', reported: 0 })
+    expect(view?.refused).toBeGreaterThanOrEqual(third === undefined ? 6 : 9)
+    expect(problemsOf(`node-${governed}`)).toContain('policy-violated')
+    const events = proxy.events.filter(({ type }) => type === 'policy-violated')
+    expect(new Set(events.map((event) => 'topic' in event && event.topic))).toEqual(
+      new Set([governed]),
+    )
     expect(proxy.errors()).toEqual([])
   })
 })

@@ -8,7 +8,11 @@ import {
   type FieldValue,
   type Message,
 } from '../../../proxy/protocol/codec.ts'
-import { createTracker, type Observation } from '../../../proxy/transactions/tracker.ts'
+import {
+  createTracker,
+  type Observation,
+  type Tracker,
+} from '../../../proxy/transactions/tracker.ts'
 import { startDialogue } from './dialogue.ts'
 
 const requests = [
@@ -72,6 +76,21 @@ const lines = fc.array(fc.oneof({ weight: 9, arbitrary: spoken }, { weight: 1, a
   maxLength: 60,
 })
 
+/** What is counted as things change is what a walk over all of them would count. */
+function expectSummary(tracker: Tracker): void {
+  const nowMs = 1e15
+  const views = tracker.transactions(nowMs)
+  const phases = { idle: 0, begun: 0, producing: 0, offsets: 0, ending: 0, ended: 0 }
+  for (const { phase } of views) phases[phase] += 1
+  expect(tracker.summary(nowMs)).toEqual({
+    phases,
+    oldestOpenMs: Math.max(0, ...views.map(({ ageMs }) => ageMs)),
+    hanging: views.filter(({ ageMs, timeoutMs }) => timeoutMs !== undefined && ageMs > timeoutMs)
+      .length,
+    zombies: views.filter(({ fenced }) => fenced).length,
+  })
+}
+
 describe('random dialogues', () => {
   it.each(['V1', 'V2'] as const)(
     '%s: ordinals only grow, known outcomes stay, and a request stands where locate said',
@@ -91,6 +110,7 @@ describe('random dialogues', () => {
               if (known !== undefined && known !== 'unknown') expect(effect.outcome).toBe(known)
               outcomes.set(effect.transaction, effect.outcome ?? '')
             }
+            expectSummary(dialogue.tracker)
             const [view] = dialogue.tracker.transactions()
             expect(view?.transaction ?? 0).toBeGreaterThanOrEqual(ordinal)
             ordinal = view?.transaction ?? ordinal
@@ -185,7 +205,7 @@ describe('random messages', () => {
           else tracker.observeReply(o)
         }
         tracker.connectionLost({ atMs: 2, connection: 1, unanswered: all })
-        tracker.transactions()
+        expectSummary(tracker)
         tracker.groups()
       }),
       { numRuns: 500 },
