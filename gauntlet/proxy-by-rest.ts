@@ -7,6 +7,7 @@ import type { Reach } from '../proxy/faults/reach.ts'
 import type { Recognition } from '../proxy/flow/recognition.ts'
 import type { DoorView } from '../proxy/flow/views.ts'
 import type { ProxyThread, RemoteEngine } from '../proxy/start-proxy.ts'
+import type { RunResult } from '../validators/result.ts'
 import { askRest, followRest, type RestMethod, type RestProxy } from './rest-client.ts'
 
 /** A run shows up so often that the proxy does not take it for dead. */
@@ -22,10 +23,19 @@ export interface ProxiedBroker {
   address?: { host: string; port: number }
 }
 
+/** What the proxy is told of a run's result. */
+export type ToldResult = Pick<RunResult, 'verdict' | 'expected' | 'reasons'> & {
+  records: Pick<
+    RunResult['records'],
+    'expected' | 'committed' | 'lost' | 'duplicated' | 'unexpected'
+  >
+  findings: ReadonlyArray<Pick<RunResult['findings'][number], 'kind' | 'count'>>
+}
+
 export interface ProxyByRest extends ProxyThread {
   brokers(): Promise<ProxiedBroker[]>
   /** Leaves the verdict of the run with the proxy. */
-  putVerdict(verdict: string, expected: string, reasons: readonly string[]): Promise<void>
+  putVerdict(result: ToldResult): Promise<void>
 }
 
 const addressesOf = (brokers: readonly ProxiedBroker[]): string[] =>
@@ -241,13 +251,21 @@ export async function connectProxy(
       stream.abort()
     },
     brokers: () => engine.brokers(),
-    async putVerdict(verdict, expected, reasons) {
+    async putVerdict({ verdict, expected, reasons, records, findings }) {
       isEnded = true
       clearInterval(touch)
       await ask('PUT', `${runPath}/verdict`, {
         verdict,
         expected,
         reasons: reasons.slice(0, 100),
+        records: {
+          expected: records.expected,
+          committed: records.committed,
+          lost: records.lost,
+          duplicated: records.duplicated,
+          unexpected: records.unexpected,
+        },
+        anomalies: findings.map(({ kind, count }) => ({ kind, count })),
       })
     },
   }

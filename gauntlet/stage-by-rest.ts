@@ -8,7 +8,7 @@ import { behindOwnDoor, recognitionsOf } from './attached-application.ts'
 import type { Cluster } from './clusters/cluster.ts'
 import { readAccess } from './clusters/credentials.ts'
 import { externalCluster } from './clusters/external.ts'
-import { connectProxy, type ProxyByRest, reachOfProxy } from './proxy-by-rest.ts'
+import { connectProxy, type ProxyByRest, reachOfProxy, type ToldResult } from './proxy-by-rest.ts'
 import type { RestProxy } from './rest-client.ts'
 import type { Stage, StageParts } from './run-stage.ts'
 
@@ -61,7 +61,7 @@ async function clusterBehind(plan: Plan, proxy: ProxyByRest, url: string): Promi
 /** Conducts runs with a running proxy, and leaves each verdict there. */
 export function createRestStages(rest: RestProxy): {
   raise(parts: StageParts): Promise<Stage>
-  putVerdict(verdict: string, expected: string, reasons: readonly string[]): Promise<void>
+  putVerdict(result: ToldResult): Promise<void>
 } {
   let proxy: ProxyByRest | undefined
   return {
@@ -87,6 +87,6 @@ export function createRestStages(rest: RestProxy): {
         throw cause
       }
     },
-    putVerdict: async (verdict, expected, reasons) => proxy?.putVerdict(verdict, expected, reasons),
+    putVerdict: async (result) => proxy?.putVerdict(result),
   }
 }

@@ -479,6 +479,7 @@ export function createEngine(
     windows,
     emit,
     live,
+    heldUp: traffic.heldUp,
     access: options.access,
     door: options.door,
     missed: watch.missed,

@@ -31,7 +31,7 @@ export async function execute(
   try {
     const settings = { outDir, verbose: flags.verbose }
     const result = await runPlan(plan, settings, terminal.report, signal, rest?.raise)
-    await rest?.putVerdict(result.verdict, result.expected, result.reasons)
+    await rest?.putVerdict(result)
     return result
   } finally {
     terminal.close()

@@ -37,6 +37,23 @@ export interface LiveTotals {
   recordsAccepted: number
   recordsUnknown: number
   faults: ReadonlyMap<string, FaultTotals>
+  /** What audits of runs with this proxy have found, by kind. */
+  anomalies: ReadonlyMap<string, number>
+  recordsAudited: Readonly<AuditedRecords>
+}
+
+/** What an audit has counted. */
+export interface AuditedRecords {
+  expected: number
+  committed: number
+  lost: number
+  duplicated: number
+  unexpected: number
+}
+
+export interface Audited {
+  records?: AuditedRecords
+  anomalies?: ReadonlyArray<{ kind: string; count: number }>
 }
 
 export interface RollingVerdict {
@@ -50,6 +67,8 @@ export interface RollingVerdict {
 
 export interface Live {
   see(events: readonly ProxyEvent[]): void
+  /** A run was audited. */
+  audited(found: Audited): void
   totals(): LiveTotals
   /** Of the last window. `hanging`: transactions that look open past their timeout now. */
   verdict(runs: readonly RunView[], hanging: number): RollingVerdict
@@ -58,6 +77,8 @@ export interface Live {
 const endingsRememberedMax = 20_000
 const faultsRememberedMax = 1_000
 const groupsRememberedMax = 1_000
+/** Kinds of anomalies; there are fewer than that, and whoever makes some up must not fill the metrics. */
+const anomalyKindsMax = 50
 
 const minutes = (ms: number): string => `${Math.round(ms / 60_000)} min`
 
@@ -79,6 +100,8 @@ export function createLive(
   const groupRebalances = new Map<string, number>()
   /** Of groups that are no longer remembered one by one. */
   let pastRebalances = 0
+  const anomalies = new Map<string, number>()
+  const recordsAudited = { expected: 0, committed: 0, lost: 0, duplicated: 0, unexpected: 0 }
   const counts = {
     fences: 0,
     epochBumps: 0,
@@ -187,6 +210,16 @@ export function createLive(
     see(events) {
       for (const event of events) see(event)
     },
+    audited({ records, anomalies: found = [] }) {
+      for (const { kind, count } of found) {
+        if (anomalies.size >= anomalyKindsMax && !anomalies.has(kind)) continue
+        anomalies.set(kind, (anomalies.get(kind) ?? 0) + count)
+      }
+      if (records === undefined) return
+      for (const stage of Object.keys(recordsAudited) as Array<keyof AuditedRecords>) {
+        recordsAudited[stage] += records[stage]
+      }
+    },
     totals: () => ({
       transactions: { ...transactions },
       commitLatencyMs,
@@ -196,6 +229,8 @@ export function createLive(
       ...counts,
       rebalances: [...groupRebalances.values()].reduce((sum, count) => sum + count, pastRebalances),
       faults,
+      anomalies,
+      recordsAudited,
     }),
     verdict(runs, hanging) {
       const nowMs = runtime.nowMs()

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs'
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { Counters } from '../engine.ts'
-import { durationBoundsMs } from '../flow/traffic.ts'
+import { durationBoundsMs, overheadBoundsMs } from '../flow/traffic.ts'
 import type { RemoteEngine } from '../start-proxy.ts'
 import { histogramText } from './histogram.ts'
 import type { Live } from './live.ts'
@@ -53,12 +53,17 @@ export function createMetrics(parts: {
   const ended = counter('transactions_total', 'Transactions ended, by outcome', ['outcome'])
   const fenced = counter('producer_fenced_total', 'Producers fenced')
   const bumped = counter('producer_epoch_bumps_total', 'Epochs bumped by producers')
-  const records = counter('records_total', 'Records by what became of their batch', ['stage'])
+  const records = counter(
+    'records_total',
+    'Records by what became of their batch (accepted, unknown), and as audits of runs counted them',
+    ['stage'],
+  )
+  const anomalies = counter('anomalies_total', 'What audits of runs have found', ['kind'])
   const rebalances = counter('group_rebalances_total', 'Rebalances of consumer groups seen')
   const matched = counter('fault_matched_total', 'Messages that a fault’s trigger fits', ['fault'])
   const fired = counter('fault_fired_total', 'Firings of a fault', ['fault', 'kind'])
   const applied = counter('fault_applied_total', 'Effects of a fault that were there', ['fault'])
-  const active = gauge('fault_active', 'Whether an effect of a fault lasts now', ['fault'])
+  const active = gauge('fault_active', 'Effects of a fault that last now', ['fault'])
   const errors = counter('errors_total', 'What the proxy could not do')
   const stalls = counter('event_loop_stalls_total', 'Times that the proxy stood still')
   const lastCommit = gauge(
@@ -127,13 +132,20 @@ export function createMetrics(parts: {
     bumped.inc(totals.epochBumps)
     records.inc({ stage: 'accepted' }, totals.recordsAccepted)
     records.inc({ stage: 'unknown' }, totals.recordsUnknown)
+    for (const [stage, count] of Object.entries(totals.recordsAudited)) {
+      records.inc({ stage }, count)
+    }
+    for (const [kind, count] of totals.anomalies) anomalies.inc({ kind }, count)
     rebalances.inc(totals.rebalances)
-    for (const [index, status] of counters.faults.entries()) {
-      const fault = index < faultLabelsMax ? status.name : 'others'
+    // The newest first: those that are armed now have labels of their own.
+    const named = new Set<string>()
+    for (const status of [...counters.faults].reverse()) {
+      if (named.size < faultLabelsMax) named.add(status.name)
+      const fault = named.has(status.name) ? status.name : 'others'
       matched.inc({ fault }, status.matched)
       fired.inc({ fault, kind: status.kind }, status.fired)
       applied.inc({ fault }, status.applied)
-      active.set({ fault }, status.state === 'active' ? 1 : 0)
+      active.inc({ fault }, status.state === 'active' ? 1 : 0)
     }
     lag.set(counters.loopLagMs / 1_000)
     memory.set(process.memoryUsage.rss())
@@ -154,6 +166,22 @@ export function createMetrics(parts: {
           .map(({ api, groups, sumMs }) => ({ labels: { api }, groups, sumMs })),
       ),
       histogramText(
+        'gauntlet_coordinator_duration_seconds',
+        'From request to answer, of what coordinators of transactions are asked',
+        durationBoundsMs,
+        counters.coordinators.slice(0, brokerLabelsMax).map(({ node, groups, sumMs }) => ({
+          labels: { broker: node < 0 ? 'unknown' : String(node) },
+          groups,
+          sumMs,
+        })),
+      ),
+      histogramText(
+        'gauntlet_proxy_overhead_seconds',
+        'How long a piece of what passes is held up by being looked at: a sample',
+        overheadBoundsMs,
+        [{ labels: {}, ...counters.overhead }],
+      ),
+      histogramText(
         'gauntlet_commit_duration_seconds',
         'From EndTxn to the answer that it is committed',
         durationBoundsMs,
@@ -168,13 +196,19 @@ export function createMetrics(parts: {
     ].join('')
   }
 
-  function fillTraffic({ requests: counts, bytes: sums, postureProblems }: Counters): void {
+  /** One label for each broker, as long as there are not too many. */
+  function brokerLabels(): (node: number) => string {
     const known = new Set<number>()
-    for (const { api, node, count } of counts) {
+    return (node) => {
+      if (node < 0) return 'unknown'
       if (known.size < brokerLabelsMax) known.add(node)
-      const broker = node < 0 ? 'unknown' : known.has(node) ? String(node) : 'others'
-      requests.inc({ api, broker }, count)
+      return known.has(node) ? String(node) : 'others'
     }
+  }
+
+  function fillTraffic({ requests: counts, bytes: sums, postureProblems }: Counters): void {
+    const label = brokerLabels()
+    for (const { api, node, count } of counts) requests.inc({ api, broker: label(node) }, count)
     bytes.inc({ direction: 'from-clients' }, sums.fromClients)
     bytes.inc({ direction: 'from-brokers' }, sums.fromBrokers)
     for (const [problem, count] of Object.entries(postureProblems)) problems.set({ problem }, count)

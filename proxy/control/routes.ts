@@ -11,7 +11,7 @@ import { bodyProblems, list, noContent, withProblems } from './answers.ts'
 import { type ArmedFaults, expiresDefaultMs, expiresMaxMs } from './armed-faults.ts'
 import type { ArmedPlans } from './armed-plans.ts'
 import type { EventFeed } from './event-feed.ts'
-import type { Live } from './live.ts'
+import type { Audited, Live } from './live.ts'
 import { FieldProblem, RestError } from './problem.ts'
 import type { Readiness } from './readiness.ts'
 import type { Runs, RunVerdict } from './runs.ts'
@@ -218,7 +218,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
   )
 
   addPlans(app, plans)
-  addRuns(app, runs, engine)
+  addRuns(app, { runs, engine, live })
 
   addTransactions(app, engine)
   app.get(
@@ -554,11 +554,33 @@ function addPlans(app: FastifyInstance, plans: ArmedPlans): void {
   )
 }
 
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const VerdictBody = Type.Object(
   {
     verdict: Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE']),
     expected: Type.Optional(Type.Enum(['PASS', 'FAIL', 'INCONCLUSIVE'])),
     reasons: Type.Array(Type.String({ maxLength: 2_000 }), { maxItems: 100 }),
+    records: Type.Optional(
+      Type.Object(
+        {
+          expected: Count,
+          committed: Count,
+          lost: Count,
+          duplicated: Count,
+          unexpected: Count,
+        },
+        { additionalProperties: false, description: 'What the audit has counted, for the metrics' },
+      ),
+    ),
+    anomalies: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { kind: Type.String({ pattern: '^[a-z-]+$', maxLength: 40 }), count: Count },
+          { additionalProperties: false },
+        ),
+        { maxItems: 100, description: 'What it has found, for the metrics' },
+      ),
+    ),
   },
   {
     additionalProperties: false,
@@ -576,7 +598,10 @@ const RecognitionBody = Type.Object(
   { additionalProperties: false },
 )
 
-function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
+function addRuns(
+  app: FastifyInstance,
+  { runs, engine, live }: Pick<RouteParts, 'runs' | 'engine' | 'live'>,
+): void {
   app.get(
     '/v1/runs',
     {
@@ -688,7 +713,11 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
       },
     )
   }
-  app.put<Named & { Body: { verdict: RunVerdict; expected?: RunVerdict; reasons: string[] } }>(
+  app.put<
+    Named & {
+      Body: { verdict: RunVerdict; expected?: RunVerdict; reasons: string[] } & Audited
+    }
+  >(
     '/v1/runs/:name/verdict',
     {
       schema: {
@@ -700,7 +729,15 @@ function addRuns(app: FastifyInstance, runs: Runs, engine: RemoteEngine): void {
         response: withProblems({ 200: answers.Run }, ...bodyProblems, 'not-found'),
       },
     },
-    (request) => runs.end(request.params.name, request.body),
+    async (request) => {
+      const { records, anomalies, ...said } = request.body
+      const run = await runs.end(request.params.name, said)
+      live.audited({
+        ...(records === undefined ? {} : { records }),
+        ...(anomalies === undefined ? {} : { anomalies }),
+      })
+      return run
+    },
   )
   app.delete<Named>(
     '/v1/runs/:name',

@@ -117,6 +117,8 @@ export interface ConnectionSetup {
   after: (delayMs: number, callback: () => void) => () => void
   /** Starts silent: accepted, not dialled, because a partition or refusal says so. */
   stalled: Direction | undefined
+  /** Told, of a sample of what passes, how long it was held up by being looked at. */
+  heldUp?: ((tookMs: number) => void) | undefined
 }
 
 export function openConnection(setup: ConnectionSetup): Connection {
@@ -499,6 +501,7 @@ export function openConnection(setup: ConnectionSetup): Connection {
     arrivedAtMs: () => (connection.slow === undefined ? 0 : setup.nowMs()),
     torn: tear,
     failed: fail,
+    heldUp: setup.heldUp,
     nowMs: setup.nowMs,
     after: setup.after,
   }

@@ -98,6 +98,8 @@ export function createLinks(options: {
   pipeline: Pipeline
   emit: Emit
   live: Set<Connection>
+  /** Told how long what clients send and get is held up by being looked at. */
+  heldUp?: (tookMs: number) => void
   /** How brokers are reached on the client plane. */
   access: BrokerAccess | undefined
   /** TLS towards clients; absent: they come plainly. */
@@ -152,6 +154,7 @@ export function createLinks(options: {
       },
       nowMs: runtime.nowMs,
       after: runtime.after,
+      heldUp: link.plane === 'client' ? options.heldUp : undefined,
       stalled: windows.stalledAtStart(facts),
       dial: (connected) => {
         // The bootstrap port leads to another broker each time; this connection has chosen.

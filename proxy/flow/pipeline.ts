@@ -499,7 +499,7 @@ export function createPipeline(options: {
     replyMode(c, exchange) {
       const { about } = exchange
       if (about !== undefined && c.plane === 'client') {
-        options.traffic.took(exchange.apiKey, runtime.nowMs() - about.sentAtMs)
+        options.traffic.took(exchange.apiKey, c.node, runtime.nowMs() - about.sentAtMs)
       }
       return exchange.replyMode
     },

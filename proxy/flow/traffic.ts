@@ -1,11 +1,22 @@
 // How much passes: requests by API and broker, bytes, and how long answers take. Each connection counts for itself in
 // an array of its own; the sum is made only when somebody asks.
 import { apiOf } from '../protocol/codec.ts'
+import {
+  addOffsetsToTxnKey,
+  addPartitionsToTxnKey,
+  endTxnKey,
+  initProducerIdKey,
+} from '../transactions/api-keys.ts'
 import { type Connection, countedApis } from './connection.ts'
 
 /** Upper bounds of the groups that durations are counted in; the last group has none. */
 export const durationBoundsMs: readonly number[] = [
   1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000,
+]
+
+/** The same for the time that the proxy itself takes. */
+export const overheadBoundsMs: readonly number[] = [
+  0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 100,
 ]
 
 export interface DurationCounts {
@@ -20,23 +31,63 @@ export interface TrafficCounts {
   bytes: { fromClients: number; fromBrokers: number }
   /** From request to answer, of the requests that are decoded. */
   durations: Array<{ api: string } & DurationCounts>
+  /** The same of what transaction coordinators are asked, by broker. */
+  coordinators: Array<{ node: number } & DurationCounts>
+  /** How long pieces of what passes were held up by being looked at: a sample. */
+  overhead: DurationCounts
 }
 
 export interface Traffic {
-  /** An answer begins so long after its request. */
-  took(apiKey: number, tookMs: number): void
+  /** An answer of a broker begins so long after its request. */
+  took(apiKey: number, node: number, tookMs: number): void
+  heldUp(tookMs: number): void
   closed(connection: Connection): void
   counts(live: Iterable<Connection>): TrafficCounts
 }
 
+/** What only the coordinator of a transactional id is asked. */
+const coordinatorKeys: ReadonlySet<number> = new Set([
+  initProducerIdKey,
+  addPartitionsToTxnKey,
+  addOffsetsToTxnKey,
+  endTxnKey,
+])
+
 const nameOf = (key: number): string =>
   (key === countedApis - 1 ? undefined : apiOf(key)?.name) ?? 'other'
+
+interface Counted {
+  groups: Float64Array
+  sumMs: number
+}
+
+const newCounts = (boundsMs: readonly number[]): Counted => ({
+  groups: new Float64Array(boundsMs.length + 1),
+  sumMs: 0,
+})
+
+function count(own: Counted, boundsMs: readonly number[], tookMs: number): void {
+  let group = 0
+  while (group < boundsMs.length && tookMs > (boundsMs[group] ?? 0)) group += 1
+  own.groups[group] = (own.groups[group] ?? 0) + 1
+  own.sumMs += tookMs
+}
+
+const plain = ({ groups, sumMs }: Counted): DurationCounts => ({ groups: [...groups], sumMs })
 
 export function createTraffic(): Traffic {
   /** Of connections that are closed, by node. */
   const past = new Map<number, Float64Array>()
   const pastBytes = { fromClients: 0, fromBrokers: 0 }
-  const durations = new Map<number, { groups: Float64Array; sumMs: number }>()
+  const durations = new Map<number, Counted>()
+  const coordinators = new Map<number, Counted>()
+  const overhead = newCounts(overheadBoundsMs)
+
+  function note(all: Map<number, Counted>, key: number, tookMs: number): void {
+    const own = all.get(key) ?? newCounts(durationBoundsMs)
+    all.set(key, own)
+    count(own, durationBoundsMs, tookMs)
+  }
 
   function add(into: Map<number, Float64Array>, { node, requestCounts }: Connection): void {
     const sums = into.get(node) ?? new Float64Array(countedApis)
@@ -47,17 +98,11 @@ export function createTraffic(): Traffic {
   }
 
   return {
-    took(apiKey, tookMs) {
-      let own = durations.get(apiKey)
-      if (own === undefined) {
-        own = { groups: new Float64Array(durationBoundsMs.length + 1), sumMs: 0 }
-        durations.set(apiKey, own)
-      }
-      let group = 0
-      while (group < durationBoundsMs.length && tookMs > (durationBoundsMs[group] ?? 0)) group += 1
-      own.groups[group] = (own.groups[group] ?? 0) + 1
-      own.sumMs += tookMs
+    took(apiKey, node, tookMs) {
+      note(durations, apiKey, tookMs)
+      if (coordinatorKeys.has(apiKey)) note(coordinators, node, tookMs)
     },
+    heldUp: (tookMs) => count(overhead, overheadBoundsMs, tookMs),
     closed(connection) {
       if (connection.plane !== 'client') return
       add(past, connection)
@@ -83,11 +128,9 @@ export function createTraffic(): Traffic {
       return {
         requests,
         bytes,
-        durations: [...durations].map(([key, { groups, sumMs }]) => ({
-          api: nameOf(key),
-          groups: [...groups],
-          sumMs,
-        })),
+        durations: [...durations].map(([key, own]) => ({ api: nameOf(key), ...plain(own) })),
+        coordinators: [...coordinators].map(([node, own]) => ({ node, ...plain(own) })),
+        overhead: plain(overhead),
       }
     },
   }

@@ -50,6 +50,9 @@ export interface Way {
   stop(): void
 }
 
+/** Of so many pieces that come the time of one is taken. */
+const timedEvery = 64
+
 const pausedByDrain = 1
 const pausedByWait = 2
 const pausedByFault = 4
@@ -76,6 +79,8 @@ export function createWay(parts: {
   /** What has come has been walked through. */
   walked: () => void
   failed: (cause: unknown) => void
+  /** Told, of a sample of pieces, how long they were held up by being looked at; absent: nobody asks. */
+  heldUp?: ((tookMs: number) => void) | undefined
   nowMs: () => number
   after: (delayMs: number, callback: () => void) => () => void
 }): Way {
@@ -87,6 +92,7 @@ export function createWay(parts: {
   const freed: Buffer[] = []
   let shaper: Shaper | undefined
   let paused = 0
+  let pieces = 0
 
   function pause(why: number): void {
     if (paused === 0) parts.source()?.pause()
@@ -127,12 +133,15 @@ export function createWay(parts: {
       return keep(chunk)
     }
     const walker = parts.walker()
+    const { heldUp } = parts
+    const startMs = heldUp !== undefined && pieces++ % timedEvery === 0 ? parts.nowMs() : undefined
     let isFree = false
     try {
       isFree = walker.feed(chunk, parts.arrivedAtMs())
     } catch (cause) {
       parts.failed(cause)
     }
+    if (startMs !== undefined) heldUp?.(parts.nowMs() - startMs)
     if (walker.waiting() && walker.keptBytes() > keptBytesMax) pause(pausedByWait)
     parts.walked()
     if (!isFree || freed.length > 0 || shaper !== undefined) return false

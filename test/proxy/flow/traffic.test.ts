@@ -32,11 +32,31 @@ describe('traffic', () => {
 
   it('puts a duration into the first group that is not too short', () => {
     const traffic = createTraffic()
-    for (const tookMs of [0.5, 1, 1.5, 20_000]) traffic.took(26, tookMs)
+    for (const tookMs of [0.5, 1, 1.5, 20_000]) traffic.took(26, 1, tookMs)
     const [found] = traffic.counts([]).durations
     expect(found).toMatchObject({ api: 'EndTxn', sumMs: 20_003 })
     expect(found?.groups.slice(0, 2)).toEqual([2, 1])
     expect(found?.groups.at(-1)).toBe(1)
     expect(found?.groups).toHaveLength(durationBoundsMs.length + 1)
+  })
+
+  it('tells how long coordinators take, by broker, and only of what they alone are asked', () => {
+    const traffic = createTraffic()
+    traffic.took(26, 1, 4)
+    traffic.took(22, 1, 8)
+    traffic.took(24, 2, 16)
+    traffic.took(0, 3, 32)
+    const sums = traffic.counts([]).coordinators.map(({ node, sumMs }) => [node, sumMs])
+    expect(sums).toEqual([
+      [1, 12],
+      [2, 16],
+    ])
+  })
+
+  it('tells what the proxy itself takes, in finer groups', () => {
+    const traffic = createTraffic()
+    for (const tookMs of [0.005, 0.02, 0.02, 500]) traffic.heldUp(tookMs)
+    const { groups, sumMs } = traffic.counts([]).overhead
+    expect([groups[0], groups[1], groups.at(-1), sumMs]).toEqual([1, 2, 1, 500.045])
   })
 })
