@@ -85,8 +85,10 @@ function expectSummary(tracker: Tracker): void {
   expect(tracker.summary(nowMs)).toEqual({
     phases,
     oldestOpenMs: Math.max(0, ...views.map(({ ageMs }) => ageMs)),
-    hanging: views.filter(({ ageMs, timeoutMs }) => timeoutMs !== undefined && ageMs > timeoutMs)
-      .length,
+    hanging: views.filter(
+      ({ phase, ageMs, timeoutMs }) =>
+        phase !== 'idle' && phase !== 'ended' && timeoutMs !== undefined && ageMs > timeoutMs,
+    ).length,
     zombies: views.filter(({ fenced }) => fenced).length,
   })
 }
