@@ -1,6 +1,6 @@
 // What a long-lived proxy has seen, on disk: histories one after the other, each whole by itself and of bounded size,
 // and only so many of them. A disk that is full or slow costs lines, which is said in the history, never the proxy.
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ProxyEvent } from '../proxy/events.ts'
 import { type HistoryWriter, openHistoryWriter } from '../validators/history-file.ts'
@@ -57,19 +57,26 @@ export function openRotatingHistory(options: RotatingOptions): RotatingHistory {
     options.onProblem(`the history cannot be written: ${reason}`)
   }
 
-  function open(): HistoryWriter {
-    last += 1
-    const opened = openHistoryWriter(join(folder, nameOf(last)))
-    opened.write(options.head())
+  function prune(): void {
     for (const old of numbersIn(folder).slice(0, -filesMax)) {
       rmSync(join(folder, nameOf(old)), { force: true })
     }
+  }
+
+  function open(): HistoryWriter {
+    const file = join(folder, nameOf(last + 1))
+    // The writer opens it later; a folder that takes no file is found out now.
+    writeFileSync(file, '')
+    last += 1
+    const opened = openHistoryWriter(file)
+    opened.write(options.head())
+    prune()
     return opened
   }
 
   function finish(): void {
     if (writer === undefined) return
-    const closed = writer.close().catch(broken)
+    const closed = writer.close().then(prune).catch(broken)
     closing.add(closed)
     void closed.then(() => closing.delete(closed))
     writer = undefined

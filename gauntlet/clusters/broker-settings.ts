@@ -134,22 +134,6 @@ export function brokerSettings(settings: BrokerSettings): Settings {
   }
 }
 
-/** Logging to standard output, which is the broker's log file. */
-export const loggingText = `status = error
-appender.out.type = Console
-appender.out.name = out
-appender.out.layout.type = PatternLayout
-appender.out.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %p %c{1}: %m%n
-rootLogger.level = info
-rootLogger.appenderRef.out.ref = out
-logger.config.name = org.apache.kafka.common.config
-logger.config.level = warn
-logger.kafkaConfig.name = kafka.server.KafkaConfig
-logger.kafkaConfig.level = warn
-logger.raftConfig.name = org.apache.kafka.clients
-logger.raftConfig.level = warn
-`
-
 /** Quick to start and small, rather than quick in the long run. */
 export const jvmFlags: readonly string[] = [
   '-Xmx256m',

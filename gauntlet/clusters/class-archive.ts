@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { removeTemporaryFolder, temporaryFolder } from '../child-registry.ts'
 import { spawnChild } from '../children.ts'
 import type { Java } from '../prerequisites.ts'
-import { brokerSettings, jvmFlags, loggingText } from './broker-settings.ts'
+import { writeLogging } from './broker-logging.ts'
+import { brokerSettings, jvmFlags } from './broker-settings.ts'
 import { cachedDirectory, exists } from './cache.ts'
 import type { BrokerPorts } from './cluster.ts'
 import { versionCache } from './jars.ts'
@@ -69,7 +70,7 @@ async function train(options: ArchiveOptions, archive: string): Promise<void> {
       dataFolder: data,
     })
     await mkdir(data)
-    await writeFile(join(folder, 'log4j2.properties'), loggingText)
+    const logging = await writeLogging(version, folder)
     await writeFile(join(folder, 'server.properties'), propertiesText(settings))
     await formatStorage(java, spec, [{ node: 1, folder: data }])
     const broker = await spawnChild({
@@ -78,7 +79,7 @@ async function train(options: ArchiveOptions, archive: string): Promise<void> {
       args: [
         ...jvmFlags,
         `-XX:ArchiveClassesAtExit=${archive}`,
-        `-Dlog4j2.configurationFile=${join(folder, 'log4j2.properties')}`,
+        logging,
         '-cp',
         classpath,
         'kafka.Kafka',

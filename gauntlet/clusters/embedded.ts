@@ -8,7 +8,8 @@ import { removeTemporaryFolder, temporaryFolder } from '../child-registry.ts'
 import { type Child, type ChildExit, spawnChild } from '../children.ts'
 import { findJava, type Java } from '../prerequisites.ts'
 import { openAdmin } from './admin.ts'
-import { brokerSettings, checkReserved, jvmFlags, loggingText } from './broker-settings.ts'
+import { writeLogging } from './broker-logging.ts'
+import { brokerSettings, checkReserved, jvmFlags } from './broker-settings.ts'
 import { classArchive } from './class-archive.ts'
 import type {
   Broker,
@@ -22,13 +23,12 @@ import { checkConfigNames } from './config-names.ts'
 import { clientListenerSettings, createUsers, type EmbeddedSecurity } from './embedded-security.ts'
 import { internalTopics } from './internal-topics.ts'
 import { kafkaClasspath } from './jars.ts'
+import { checkServerVersion } from './kafka-version.ts'
 import { releasePorts, reservePorts } from './ports.ts'
 import { askAliveBrokers } from './probe.ts'
 import { formatStorage, propertiesText } from './storage.ts'
 
 const host = '127.0.0.1'
-/** Earlier brokers know no `transaction.version`, and log by another library. */
-const leastServerMajor = 4
 /** A cold start on a busy machine; three brokers usually need five seconds. */
 const startLimitMs = 90_000
 const probeEveryMs = 50
@@ -135,15 +135,6 @@ async function reasonOf(node: Node): Promise<string> {
   } catch {
     return 'it wrote no log'
   }
-}
-
-function checkServerVersion(version: string): void {
-  if (Number(version.split('.')[0]) >= leastServerMajor) return
-  throw new OperatorError(
-    'cluster-unavailable',
-    `Kafka ${version} cannot be started as an embedded cluster.`,
-    `Use Kafka ${leastServerMajor}.0 or later, or run your own cluster and name its address.`,
-  )
 }
 
 /** Starts a cluster; resolves when every broker counts all of them as alive. Leaves nothing if it fails. */
@@ -256,6 +247,8 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
         : { clientListener: clientListenerSettings(options.security) }),
     })
 
+  /** The JVM's option for how it logs; written with the folders. */
+  let logging = ''
   let preparing: Promise<void> | undefined
   const prepare = () => {
     preparing ??= writeFolders()
@@ -265,7 +258,7 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
   async function writeFolders(): Promise<void> {
     await mkdir(directory, { recursive: true })
     if (options.logDirectory !== undefined) await mkdir(options.logDirectory, { recursive: true })
-    await writeFile(join(directory, 'log4j2.properties'), loggingText)
+    logging = await writeLogging(spec.version, directory)
     for (const node of nodes.values()) {
       await mkdir(node.folder, { recursive: true })
       const text = propertiesText(settingsOf(node.ports))
@@ -306,7 +299,7 @@ function embedded({ spec, options, java, classpath, archive, directory }: Parts)
       args: [
         ...jvmFlags,
         ...(archive === undefined ? [] : [`-XX:SharedArchiveFile=${archive}`]),
-        `-Dlog4j2.configurationFile=${join(directory, 'log4j2.properties')}`,
+        logging,
         '-cp',
         classpath,
         'kafka.Kafka',

@@ -6,6 +6,7 @@ import { OperatorError } from '../../proxy/errors.ts'
 import { runTool } from '../children.ts'
 import { findMaven } from '../prerequisites.ts'
 import { cacheDirectory, cachedDirectory, exists } from './cache.ts'
+import { majorOf } from './kafka-version.ts'
 
 /** A slow line may need minutes for some 50 MB; after this the download is given up. */
 const mavenLimitMs = 15 * 60_000
@@ -14,8 +15,16 @@ const copyDependencies = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1
 const libraryFolder = 'libs'
 /** Listed before Kafka, so that Maven takes the rest of log4j in this version too. */
 const log4jVersion = '2.25.4'
+const log4j: Artifact = {
+  group: 'org.apache.logging.log4j',
+  name: 'log4j-slf4j-impl',
+  version: log4jVersion,
+}
 /** kafka-clients asks for this generation of SLF4J in every version from 3.9 on. */
 const slf4jVersion = '1.7.36'
+
+/** Brokers before 4.0 call the first log4j by its own name; its successor of the same names brings it. */
+const reload4j: Artifact = { group: 'org.slf4j', name: 'slf4j-reload4j', version: slf4jVersion }
 
 interface Artifact {
   group: string
@@ -131,7 +140,7 @@ export async function kafkaClasspath(version: string): Promise<string> {
     fetchJars(
       `Kafka ${version}`,
       [
-        { group: 'org.apache.logging.log4j', name: 'log4j-slf4j-impl', version: log4jVersion },
+        majorOf(version) < 4 ? reload4j : log4j,
         { group: 'org.apache.kafka', name: 'kafka_2.13', version },
       ],
       temporary,
