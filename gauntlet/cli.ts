@@ -113,6 +113,10 @@ function commandLine(): Cli {
       'NODE=CONTAINER,… of brokers that faults may kill, stop and pause by the Docker socket; default: the environment’s GAUNTLET_DOCKER_BROKERS',
     )
     .option('--run-ports <range>', 'FIRST-LAST: where listeners of runs go; default: anywhere')
+    .option(
+      '--published <port=port>',
+      'What clients are told instead of a port that we listen on, where something before us maps ports; PORT=PUBLISHED,…',
+    )
     .option('--tls <certificate>', 'TLS towards clients: generated, or CERTIFICATE-FILE,KEY-FILE')
     .option('--plan <file>', 'A plan whose faults are armed')
     .option('--set <path=value>', 'Change a place of the plan; may be repeated')
@@ -251,6 +255,8 @@ function commandLine(): Cli {
   )
     .option('--bootstrap <addresses>', 'HOST:PORT,… of a cluster that was never proxied')
     .option('--topics <topics>', 'INPUT,OUTPUT,… to read there')
+    .option('--proxy <url>', 'A running proxy that the application worked through')
+    .option('--seen <folder>', 'What that proxy keeps with its --history')
     .option('--group <group>', 'The application’s consumer group')
     .option('--id <place>', 'Where outputs keep the id; default: header:gauntlet-id')
     .option('--input-id <place>', 'Where inputs keep it; default: as outputs')

@@ -34,6 +34,8 @@ export interface RestOptions {
 export interface ListeningPlace extends SocketAddress {
   /** The host name that clients behind it are told. */
   advertisedHost: string
+  /** Where something before us maps ports: what clients are told instead of the port that is listened on. */
+  advertisedPorts?: Readonly<Record<number, number>>
 }
 
 /** A broker's inter-broker listener behind a port of ours, which that broker was told to advertise. */
@@ -170,8 +172,8 @@ async function openDoors(
   places: readonly ListeningPlace[],
 ): Promise<SocketAddress[]> {
   const opened: SocketAddress[] = []
-  for (const { host, port, advertisedHost } of places) {
-    const place = { listenHost: host, advertisedHost }
+  for (const { host, port, advertisedHost, advertisedPorts = {} } of places) {
+    const place = { listenHost: host, advertisedHost, advertisedPorts }
     const door = engine.openDoor(undefined, port, place).catch((cause: unknown) => {
       throw new OperatorError(
         'address-in-use',

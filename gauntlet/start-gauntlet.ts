@@ -268,11 +268,16 @@ export async function startGauntlet(options: GauntletOptions = {}): Promise<Gaun
         planned = []
         armed.clear()
         const result = await sessionVerdict(wish, {
-          stage: raised,
+          cluster: raised.cluster,
+          engine,
           runtime,
           seed,
           history,
-          planned: judged,
+          planned: judged.map(({ name, inject, times }) => ({
+            name,
+            kind: Object.keys(inject)[0] ?? '',
+            ...(times === undefined ? {} : { times }),
+          })),
           folder: join(folder, `${wish.name ?? 'verdict'}-${verdicts}`),
         })
         // Healing everything stops the clocks of faults; those that come later have theirs.

@@ -16,6 +16,7 @@ import type { ListeningPlace, RestOptions, StandaloneOptions } from '../standalo
 import {
   addressOf,
   type CommandContext,
+  portMax,
   type RawOptions,
   randomSeed,
   restToken,
@@ -165,6 +166,7 @@ function listeningPlaces(options: RawOptions): [ListeningPlace, ...ListeningPlac
     options.advertisedHost === undefined
       ? undefined
       : text('--advertised-host', options.advertisedHost)
+  const advertisedPorts = publishedPorts(options)
   const place = (given: string): ListeningPlace => {
     const at = given.indexOf('@')
     const { host, port } = addressOf('--listen', at < 0 ? given : given.slice(0, at))
@@ -178,9 +180,22 @@ function listeningPlaces(options: RawOptions): [ListeningPlace, ...ListeningPlac
         `Say by which name they reach this machine: --listen ${host}:${port}@NAME.`,
       )
     }
-    return { host, port, advertisedHost }
+    return { host, port, advertisedHost, advertisedPorts }
   }
   return [place(first), ...others.map(place)]
+}
+
+/** `--published 19092=32768,19093=32769`: where the ports that we listen on are found from outside. */
+function publishedPorts(options: RawOptions): Record<number, number> {
+  const pairs = texts(options.published)
+    .flatMap((list) => list.split(','))
+    .map((given) => {
+      const match = /^([0-9]{1,5})=([0-9]{1,5})$/.exec(given)
+      const [own, told] = [Number(match?.[1]), Number(match?.[2])]
+      if (match !== null && own <= portMax && told <= portMax) return [own, told] as const
+      throw usageError(`--published ${given} is no pair of ports`, 'Write PORT=PUBLISHED-PORT.')
+    })
+  return Object.fromEntries(pairs)
 }
 
 /** `--map kafka-1:9092=localhost:31092` */

@@ -21,6 +21,7 @@ import type { TopicsToVerify } from '../verify-topics.ts'
 import { accessOf } from './access-flags.ts'
 import { runFolders } from './execute.ts'
 import { type CommandContext, type RawOptions, text, usageError } from './flags.ts'
+import { restOf } from './rest-flags.ts'
 
 /** A transaction of Java's default timeout, and the time that a coordinator takes to notice that it is over. */
 const drainDefaultMs = 75_000
@@ -31,6 +32,7 @@ export async function verifyCommand(
   options: RawOptions,
   context: CommandContext,
 ): Promise<number> {
+  if (options.proxy !== undefined) return verifyBehind(options, context)
   const isTopics = options.bootstrap !== undefined || options.topics !== undefined
   if ((history === undefined) === !isTopics) {
     throw usageError(
@@ -54,6 +56,33 @@ export async function verifyCommand(
           ),
           ...(history === undefined ? [] : [comparedWithKept(fileOf(history), result), '']),
         ]
+  output.write(`${words.join('\n')}\n`)
+  if (options.json === true) context.output.write(resultText(result))
+  return exitCodeOf([result])
+}
+
+/** Topics whose application worked through a proxy that runs and keeps what it sees. */
+async function verifyBehind(options: RawOptions, context: CommandContext): Promise<number> {
+  const { farVerdict } = await import('../library/far-verdict.ts')
+  const out = options.out === undefined ? undefined : text('--out', options.out)
+  const { outDir, ...wanted } = topicsOf({ bootstrap: 'of-the-proxy:0', ...options }, out)
+  const result = await farVerdict({
+    name: 'verify',
+    output: wanted.outputs,
+    ...(wanted.input === undefined ? {} : { input: wanted.input }),
+    ...(wanted.group === undefined ? {} : { group: wanted.group }),
+    id: wanted.id,
+    inputId: wanted.inputId,
+    contract: wanted.contract,
+    ...(options.drain === undefined ? {} : { drain: `${wanted.drainMs}ms` }),
+    ...(options.bootstrap === undefined ? {} : { bootstrap: wanted.bootstrap }),
+    proxy: restOf(options),
+    seen: text('--seen', options.seen ?? ''),
+    outDir,
+  })
+  const output = options.json === true ? dataOutput(context.output) : context.output
+  const words =
+    options.quiet === true ? [quietLine(result)] : verdictLines({ result, outDir }, output.colours)
   output.write(`${words.join('\n')}\n`)
   if (options.json === true) context.output.write(resultText(result))
   return exitCodeOf([result])

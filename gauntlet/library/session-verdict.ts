@@ -4,17 +4,17 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OperatorError } from '../../proxy/errors.ts'
 import type { FaultStatus } from '../../proxy/events.ts'
-import type { FaultSpec } from '../../proxy/faults/fault.ts'
 import { durationMs } from '../../proxy/faults/vocabulary.ts'
 import type { Runtime } from '../../proxy/runtime.ts'
+import type { RemoteEngine } from '../../proxy/start-proxy.ts'
 import { auditCluster } from '../../validators/audit.ts'
 import { openHistoryWriter } from '../../validators/history-file.ts'
-import type { AnomalyKind, Contract, RunLine } from '../../validators/history-line.ts'
+import type { AnomalyKind, Contract, PlannedFault, RunLine } from '../../validators/history-line.ts'
 import type { RunResult } from '../../validators/result.ts'
 import { defaultIdSelector, idSelector } from '../../validators/selector.ts'
+import type { Cluster } from '../clusters/cluster.ts'
 import { historyName, judgeWithHistory, writeResult } from '../judge-history.ts'
 import { writeRunReport } from '../report-files.ts'
-import type { Stage } from '../run-stage.ts'
 import { partitionCounts } from '../verify-topics.ts'
 import type { SessionHistory } from './session-history.ts'
 
@@ -45,12 +45,13 @@ export interface VerdictWish {
 }
 
 export interface SessionParts {
-  stage: Stage
+  cluster: Cluster
+  engine: Pick<RemoteEngine, 'transactions' | 'healAll' | 'status' | 'posture'>
   runtime: Runtime
   seed: number
-  history: SessionHistory
+  history: Pick<SessionHistory, 'copyTo'>
   /** Faults injected since the verdict before. */
-  planned: readonly FaultSpec[]
+  planned: readonly PlannedFault[]
   /** Where history, result and report go. */
   folder: string
 }
@@ -72,14 +73,13 @@ function checked(selector: string): string {
 }
 
 /** A name may have been armed before; the newest status is the last. */
-function statusesOf(all: readonly FaultStatus[], planned: readonly FaultSpec[]): FaultStatus[] {
+function statusesOf(all: readonly FaultStatus[], planned: readonly PlannedFault[]): FaultStatus[] {
   const newest = new Map(all.map((status) => [status.name, status]))
   return planned.flatMap(({ name }) => newest.get(name) ?? [])
 }
 
 export async function sessionVerdict(wish: VerdictWish, parts: SessionParts): Promise<RunResult> {
-  const { stage, runtime, history, planned, folder } = parts
-  const { cluster, proxy } = stage
+  const { cluster, engine, runtime, history, planned, folder } = parts
   const inputs = asList(wish.input)
   const outputs = asList(wish.output)
   const id = checked(wish.id ?? defaultIdSelector)
@@ -112,14 +112,10 @@ export async function sessionVerdict(wish: VerdictWish, parts: SessionParts): Pr
     // Whose they are and how long they are to work is for the program to know.
     instances: [],
     proxied: true,
-    faults: planned.map(({ name, inject, times }) => ({
-      name,
-      kind: Object.keys(inject)[0] ?? '',
-      ...(times === undefined ? {} : { times }),
-    })),
+    faults: [...planned],
     expect: { verdict: 'PASS', allow: [...(wish.allow ?? [])] },
   }
-  const timeouts = (await proxy.engine.transactions()).map(({ timeoutMs }) => timeoutMs ?? 0)
+  const timeouts = (await engine.transactions()).map(({ timeoutMs }) => timeoutMs ?? 0)
   await mkdir(folder, { recursive: true })
   const file = join(folder, historyName)
   const writer = openHistoryWriter(file)
@@ -140,10 +136,10 @@ export async function sessionVerdict(wish: VerdictWish, parts: SessionParts): Pr
           : durationMs(wish.drain),
       onLine: (one) => void writer.write(one),
       async onDrained() {
-        await proxy.engine.healAll()
-        const faults = statusesOf(await proxy.engine.status(), planned)
+        await engine.healAll()
+        const faults = statusesOf(await engine.status(), planned)
         writer.write({ type: 'fault-status', atMs: runtime.nowMs(), faults })
-        const clients = await proxy.engine.posture()
+        const clients = await engine.posture()
         writer.write({ type: 'posture-list', atMs: runtime.nowMs(), clients })
         await wish.whenDrained?.()
         writer.write({ type: 'phase', atMs: runtime.nowMs(), phase: 'instances-stopped' })

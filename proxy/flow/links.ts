@@ -41,6 +41,8 @@ function factsAt({ plane, instance }: Link, node: number): ConnectionFacts {
 /** Where a door listens and what it tells, where that differs from the proxy's own. */
 export interface DoorPlace {
   listenHost?: string
+  /** By the port that is listened on, the port that whoever comes by it is told: something before us maps them. */
+  advertisedPorts?: Readonly<Record<number, number>>
   /** The host name that whoever comes by it is told. */
   advertisedHost?: string
 }
@@ -87,6 +89,10 @@ export interface Links {
 /** The ways in which a broker is found not to be there. */
 const unreachable =
   /^broker: (?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|dial timed out)/
+
+/** Behind the bootstrap port by its id; the one with the id 0 right before it. */
+const nodePort = (bootstrapPort: number, node: number): number =>
+  node === 0 ? bootstrapPort - 1 : bootstrapPort + node
 
 export function createLinks(options: {
   host: string
@@ -247,7 +253,11 @@ export function createLinks(options: {
     )
     listeners.add(listener)
     own?.add(listener)
-    return { host: place.advertisedHost ?? advertisedHost, port: listener.address.port }
+    const { port: bound } = listener.address
+    return {
+      host: place.advertisedHost ?? advertisedHost,
+      port: place.advertisedPorts?.[bound] ?? bound,
+    }
   }
 
   async function closePorts(own: Iterable<Listener>): Promise<void> {
@@ -281,7 +291,7 @@ export function createLinks(options: {
           const started = opening.get(node)
           if (started !== undefined) return started
           // A fixed bootstrap port gets its node ports right behind it, so that firewalls can be told.
-          const wanted = bootstrapPort === 0 ? 0 : bootstrapPort + node
+          const wanted = bootstrapPort === 0 ? 0 : nodePort(bootstrapPort, node)
           const target = (): Target | undefined => {
             const address = brokers.address(node)
             return address === undefined ? undefined : { node, address }

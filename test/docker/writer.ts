@@ -1,0 +1,41 @@
+// A producer as an application has it: one transaction per id, and a commit without an answer is looked into by a new
+// producer, which ends whatever the old one has left.
+import { Kafka, logLevel } from 'kafkajs'
+
+export async function writeThrough(
+  bootstrapServers: string,
+  topic: string,
+  ids: readonly string[],
+): Promise<void> {
+  const kafka = new Kafka({
+    brokers: [bootstrapServers],
+    logLevel: logLevel.NOTHING,
+    requestTimeout: 5_000,
+    retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 40 },
+  })
+  const open = async () => {
+    const made = kafka.producer({
+      transactionalId: topic,
+      idempotent: true,
+      maxInFlightRequests: 1,
+    })
+    await made.connect()
+    return made
+  }
+  let producer = await open()
+  for (const id of ids) {
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, messages: [{ value: id, headers: { 'gauntlet-id': id } }] })
+    try {
+      await transaction.commit()
+    } catch {
+      // The broker had it: the answer alone was taken away.
+      await producer.disconnect()
+      producer = await open()
+    }
+  }
+  await producer.disconnect()
+}
+
+export const idsOf = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
