@@ -92,3 +92,22 @@ it('closing an instance’s door leaves the doors for everybody open', async () 
   expect(engine.doors()).toHaveLength(1)
   expect(await toldBy(near.port)).toMatch(/^near:/)
 })
+
+it('where ports are mapped before us, a client is told the published ones, and comes in by our own', async () => {
+  const [own = 0, behind = 0] = await freeRun(2)
+  const advertisedPorts = { [own]: 32_768, [behind]: 32_769 }
+  const door = await engine.openDoor(undefined, own, { advertisedHost: 'outside', advertisedPorts })
+  expect(door).toEqual({ host: 'outside', port: 32_768 })
+  expect(await toldBy(own)).toBe('outside:32769')
+  expect(await toldBy(behind)).toBe('outside:32769')
+})
+
+it('a broker with the id 0 has the port before a door’s own, which is taken', async () => {
+  const [before = 0, own = 0, behind = 0] = await freeRun(3)
+  engine.noteBroker(0, broker.address)
+  await engine.openDoor(undefined, own)
+  expect(engine.doors()[0]?.ports.map(({ node, address }) => [node, address.port])).toEqual([
+    [0, before],
+    [1, behind],
+  ])
+})
