@@ -20,9 +20,10 @@ COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist
 COPY chaos-plans chaos-plans
-# The folder of the token and the folder of results belong to whoever runs in here; volumes take that over.
+# The folders of the token and of results belong to whoever runs in here; volumes take that over.
 RUN ln -s /app/dist/gauntlet/cli.js /usr/local/bin/gauntlet \
- && mkdir -p /run/gauntlet /out && chown node:node /run/gauntlet /out
+ && mkdir -p /run/gauntlet /runs && chown node:node /run/gauntlet /runs
+WORKDIR /runs
 USER node
 ENV NODE_ENV=production
 EXPOSE 8474

@@ -1,16 +1,23 @@
 // docker-compose.yml on a real engine, as somebody with a fresh clone uses it: the stack comes up, an application on
-// the host works through it and is hurt by REST, a run gives its verdict and exit code, and nothing is left behind.
+// the host works through it and is hurt by REST, runs inside and outside give their verdicts and exit codes, brokers
+// are hurt where that was asked for, and nothing is left behind.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Kafka, logLevel, type Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { packageRoot } from '../../gauntlet/entry.ts'
+import { entryFile, packageRoot } from '../../gauntlet/entry.ts'
 
 const project = 'eos-gauntlet-test'
+const withSocket = ['-f', 'docker-compose.yml', '-f', 'docker-compose.brokers.yml']
+const socketGroup = String(statSync('/var/run/docker.sock').gid)
 const out = join(packageRoot(), 'out')
 const plan = 'chaos-plans/errors/not-coordinator-after-commit.yaml'
-const onKafkajs = '--set workload.copier.client=kafkajs --set load.records=600'
+const onKafkajs = ['--set', 'workload.copier.client=kafkajs']
+const marker = 'chaos-plans/between-brokers/marker-delayed.yaml'
+const killing = 'chaos-plans/role-matrix/kill-transaction-coordinator.yaml'
+const mistaken = 'chaos-plans/mistakes/mistake-offsets-outside-transaction.yaml'
+const restUrl = 'http://127.0.0.1:8474'
 let token = ''
 let upSeconds = 0
 let producer: Producer
@@ -26,7 +33,7 @@ function compose(words: readonly string[], environment: Record<string, string> =
 }
 
 async function ask(method: string, path: string, body?: unknown) {
-  const response = await fetch(`http://127.0.0.1:8474${path}`, {
+  const response = await fetch(`${restUrl}${path}`, {
     method,
     headers: {
       authorization: `Bearer ${token}`,
@@ -36,6 +43,39 @@ async function ask(method: string, path: string, body?: unknown) {
   })
   const text = await response.text()
   return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
+}
+
+/** A name of their own for the topics of a run, since an earlier one's are still there. */
+const topicsOf = (name: string): string[] => [
+  '--set',
+  `topics.input.name=${name}-in`,
+  '--set',
+  `topics.output.name=${name}-out`,
+]
+
+function resultIn(folder: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8'))
+}
+
+/** A run inside the network: its exit code, what it said, and what landed in ./out. */
+function runInside(words: readonly string[], environment: Record<string, string> = {}) {
+  const before = runsNow()
+  const run = ['run', '--rm', '-T', 'gauntlet', 'run', '--proxy', 'http://gauntlet:8474', ...words]
+  const { code, text } = compose(run, environment)
+  return { code, text, folders: newRuns(before).map((name) => join(out, name)) }
+}
+
+interface ContainerState {
+  Status: string
+  Paused: boolean
+  StartedAt: string
+}
+
+/** What the engine says of a broker's container. */
+function stateOf(service: string): ContainerState {
+  const id = compose(['ps', '-aq', service]).stdout.trim()
+  const { stdout } = spawnSync('docker', ['inspect', id], { encoding: 'utf8' })
+  return (JSON.parse(stdout) as { State: ContainerState }[])[0]?.State as ContainerState
 }
 
 async function commitOne(): Promise<void> {
@@ -49,6 +89,8 @@ function newRuns(before: ReadonlySet<string>): string[] {
   return existsSync(out) ? readdirSync(out).filter((name) => !before.has(name)) : []
 }
 const runsNow = (): ReadonlySet<string> => new Set(existsSync(out) ? readdirSync(out) : [])
+
+const before = runsNow()
 
 beforeAll(async () => {
   const built = compose(['build', 'gauntlet'])
@@ -76,6 +118,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await producer?.disconnect()
   const down = compose(['--profile', 'chaos', 'down', '-v', '--timeout', '5'])
+  for (const name of newRuns(before)) rmSync(join(out, name), { recursive: true, force: true })
   expect(down.code, down.text).toBe(0)
   const left = spawnSync(
     'docker',
@@ -89,7 +132,7 @@ describe('docker compose up -d --wait', () => {
   it('is healthy within a minute, with a token of its own that REST asks for', async () => {
     console.log(`up in ${upSeconds.toFixed(1)} s`)
     expect(token).toMatch(/^[0-9a-f]{48}$/)
-    expect((await fetch('http://127.0.0.1:8474/v1/brokers')).status).toBe(401)
+    expect((await fetch(`${restUrl}/v1/brokers`)).status).toBe(401)
     const { body } = await ask('GET', '/v1/brokers')
     expect(body.brokers).toHaveLength(3)
     expect(upSeconds).toBeLessThan(60)
@@ -134,27 +177,123 @@ describe('docker compose up -d --wait', () => {
 })
 
 describe('docker compose run --rm gauntlet run', () => {
-  it('gives the verdict of a plan with the running proxy, its exit code, and its folder in ./out', () => {
-    const before = runsNow()
-    const words = ['run', '--proxy', 'http://gauntlet:8474', plan, ...onKafkajs.split(' ')]
-    const { code, text } = compose(['run', '--rm', '-T', 'gauntlet', ...words])
+  it('gives the verdict of a plan with the running proxy, its exit code, and a folder in ./out that is its user’s', () => {
+    const user = { GAUNTLET_USER: '4321:4321' }
+    const { code, text, folders } = runInside([plan, ...onKafkajs], user)
     expect(code, text).toBe(0)
-    const [folder = '', ...others] = newRuns(before)
-    expect(others).toEqual([])
-    const result = JSON.parse(readFileSync(join(out, folder, 'result.json'), 'utf8'))
-    expect(result).toMatchObject({ verdict: 'PASS', faults: [{ applied: 2 }] })
+    expect(folders).toHaveLength(1)
+    const [folder = ''] = folders
+    expect(resultIn(folder)).toMatchObject({ verdict: 'PASS', faults: [{ applied: 2 }] })
+    for (const name of ['.', 'result.json', 'report.html', 'copier-0.log']) {
+      const { uid, gid } = statSync(join(folder, name))
+      expect([name, uid, gid]).toEqual([name, 4321, 4321])
+    }
+  })
+
+  it('ends with 1 when a wrong application does records twice', () => {
+    const words = [mistaken, ...onKafkajs, ...topicsOf('wrong'), '--set', 'expect={verdict: PASS}']
+    const { code, text, folders } = runInside(words)
+    expect(code, text).toBe(1)
+    const [folder = ''] = folders
+    expect(resultIn(folder)).toMatchObject({ verdict: 'FAIL' })
+    expect(text).toContain('duplicate')
+  })
+
+  it('refuses to kill a broker, and says what would make it possible', () => {
+    const { code, text, folders } = runInside([killing, ...onKafkajs])
+    expect(code, text).toBe(65)
+    expect(text).toContain('needs to kill a broker')
+    expect(text).toContain('--docker-brokers')
+    expect(folders).toEqual([])
+  })
+})
+
+describe('between the brokers', () => {
+  it('replication and markers come through the proxy from the first moment', async () => {
+    const { body } = await ask('GET', '/v1/reach')
+    expect(body).toEqual({ planes: ['client', 'inter-broker'], can: [] })
+    const { connections } = (await ask('GET', '/v1/connections')).body
+    const senders = connections
+      .filter(({ plane }: { plane: string }) => plane === 'inter-broker')
+      .map(({ clientId }: { clientId?: string }) => clientId)
+    for (const node of [1, 2, 3]) expect(senders).toContain(`broker-${node}-fetcher-0`)
+  })
+
+  it('a plan delays markers, and is conducted from this machine, outside the network', () => {
+    const folder = join(out, `host-${process.pid}`)
+    const nodes = 'localhost:19191,localhost:19192,localhost:19193'
+    const words = ['run', marker, ...onKafkajs, ...topicsOf('host'), '--out', folder]
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [entryFile('gauntlet/cli.js'), ...words, '--proxy', restUrl, '--cluster', nodes],
+      { encoding: 'utf8', env: { ...process.env, GAUNTLET_TOKEN: token } },
+    )
+    expect(status, `${stdout}${stderr}`).toBe(0)
+    expect(resultIn(folder)).toMatchObject({ verdict: 'PASS', faults: [{ applied: 2 }] })
+  })
+})
+
+describe('Prometheus', () => {
+  it('reaches the gauntlet and has our rules', async () => {
+    const query = async <Data>(path: string): Promise<Data> => {
+      const response = await fetch(`http://127.0.0.1:9090/api/v1/${path}`)
+      return ((await response.json()) as { data: Data }).data
+    }
+    type Targets = { activeTargets: { health: string }[] }
+    type Rules = { groups: { rules: unknown[] }[] }
+    await expect
+      .poll(async () => (await query<Targets>('targets')).activeTargets[0]?.health, {
+        timeout: 30_000,
+      })
+      .toBe('up')
+    const rules = (await query<Rules>('rules')).groups.flatMap((group) => group.rules)
+    expect(rules.length).toBeGreaterThan(3)
+    const { result } = await query<{ result: unknown[] }>('query?query=gauntlet_build_info')
+    expect(result).toHaveLength(1)
+  })
+})
+
+describe('with docker-compose.brokers.yml', () => {
+  it('brokers are killed, stopped and paused for real, and come back', async () => {
+    const up = compose([...withSocket, 'up', '-d', '--wait'], { DOCKER_GID: socketGroup })
+    expect(up.code, up.text).toBe(0)
+    expect((await ask('GET', '/v1/reach')).body.can).toEqual(['kill-broker', 'pause-broker'])
+    const startedAt = [1, 2, 3].map((node) => stateOf(`kafka-${node}`).StartedAt)
+    const { code, text } = runInside([killing, ...onKafkajs, ...topicsOf('killed')])
+    expect(code, text).toBe(0)
+    const after = [1, 2, 3].map((node) => stateOf(`kafka-${node}`))
+    expect(after.map(({ Status }) => Status)).toEqual(['running', 'running', 'running'])
+    expect(after.filter(({ StartedAt }, index) => StartedAt !== startedAt[index])).toHaveLength(1)
+
+    const outage = (how: string) => ({
+      name: how,
+      when: { at: '24h' },
+      inject: { 'broker-outage': { how } },
+      on: { brokers: 2 },
+      for: '1h',
+    })
+    for (const [how, state] of [
+      ['pause', { Status: 'paused', Paused: true }],
+      ['stop', { Status: 'exited', Paused: false }],
+    ] as const) {
+      expect((await ask('POST', '/v1/faults', outage(how))).status).toBe(201)
+      expect((await ask('POST', `/v1/faults/${how}/fire`)).body).toMatchObject({ applied: 1 })
+      expect(stateOf('kafka-2')).toMatchObject(state)
+      expect((await ask('POST', `/v1/faults/${how}/heal`)).body).toMatchObject({ healed: 1 })
+      expect(stateOf('kafka-2')).toMatchObject({ Status: 'running', Paused: false })
+      expect((await ask('DELETE', `/v1/faults/${how}`)).status).toBe(204)
+    }
   })
 })
 
 describe('docker compose --profile chaos up --exit-code-from gauntlet', () => {
   it('ends with the verdict’s exit code: 0 when it is the expected one, 1 when it is not', () => {
-    const named = (name: string): string =>
-      `${onKafkajs} --set topics.input.name=${name}-in --set topics.output.name=${name}-out`
+    const flags = (name: string): string => [...onKafkajs, ...topicsOf(name)].join(' ')
     const words = ['--profile', 'chaos', 'up', '--exit-code-from', 'gauntlet']
-    const failing = `${named('first')} --set expect.verdict=FAIL`
+    const failing = `${flags('first')} --set expect.verdict=FAIL`
     const unexpected = compose(words, { GAUNTLET_PLAN: plan, GAUNTLET_RUN_FLAGS: failing })
     expect(unexpected.code, unexpected.text).toBe(1)
-    const expected = compose(words, { GAUNTLET_PLAN: plan, GAUNTLET_RUN_FLAGS: named('second') })
+    const expected = compose(words, { GAUNTLET_PLAN: plan, GAUNTLET_RUN_FLAGS: flags('second') })
     expect(expected.code, expected.text).toBe(0)
   })
 })
