@@ -1,5 +1,8 @@
 // A correct application that writes each input COPIES times in one transaction with its offsets. With 0 copies it
-// writes every second input once: an application that loses, and never doubles.
+// writes every second input once: an application that loses, and never doubles. With POSITIONS=forgotten it trusts
+// kafkajs to hand out each record once, and that makes it a wrong one: kafkajs 2.2.4 asks for a group's offsets by
+// OffsetFetch 4, which knows no stable offsets. After a rebalance it goes back to what was committed before a
+// transaction whose markers are still on their way, and hands out that transaction's inputs a second time.
 import kafkajs from 'kafkajs'
 
 const { Kafka, logLevel, Partitioners } = kafkajs
@@ -10,6 +13,7 @@ const {
   GAUNTLET_GROUP,
   GAUNTLET_TRANSACTIONAL_ID,
   COPIES,
+  POSITIONS,
 } = process.env
 const client = () =>
   new Kafka({ brokers: KAFKA_BOOTSTRAP_SERVERS.split(','), logLevel: logLevel.NOTHING })
@@ -21,7 +25,11 @@ const producer = client().producer({
   transactionTimeout: 15_000,
   createPartitioner: Partitioners.DefaultPartitioner,
 })
-const consumer = client().consumer({ groupId: GAUNTLET_GROUP, maxWaitTimeInMs: 100 })
+const consumer = client().consumer({
+  groupId: GAUNTLET_GROUP,
+  maxWaitTimeInMs: 100,
+  heartbeatInterval: 100,
+})
 await producer.connect()
 await consumer.connect()
 await consumer.subscribe({ topic: GAUNTLET_INPUT, fromBeginning: true })
@@ -40,7 +48,7 @@ function outputsOf(records) {
 }
 
 let turn = Promise.resolve()
-/** By partition: kafkajs may hand out a batch a second time, and this program is to be right. */
+/** By partition, what this process has committed. A later owner of the partition has it from the group. */
 const positions = new Map()
 await consumer.run({
   autoCommit: false,
@@ -58,7 +66,7 @@ await consumer.run({
         topics: [{ topic: batch.topic, partitions: [{ partition: batch.partition, offset }] }],
       })
       await transaction.commit()
-      positions.set(batch.partition, Number(offset))
+      if (POSITIONS !== 'forgotten') positions.set(batch.partition, Number(offset))
       resolveOffset(batch.lastOffset())
     })
     return turn
