@@ -15,17 +15,23 @@ export function zombieWrite(history: History): Finding[] {
   for (const { role, batches, markers } of history.log.partitions.values()) {
     if (role !== 'output') continue
     const reached = new Map<number, number>()
-    const entries = [
-      ...batches.map((batch) => ({ offset: batch.baseOffset, batch, ...batch })),
-      ...markers.map((marker) => ({ ...marker, batch: undefined })),
-    ].sort((a, b) => a.offset - b.offset)
-    for (const { batch, producerId, producerEpoch } of entries) {
+    const reach = (producerId: number, epoch: number): number => {
+      const before = reached.get(producerId) ?? -1
+      if (epoch > before) reached.set(producerId, epoch)
+      return before
+    }
+    let next = 0
+    for (const batch of batches) {
+      for (let marker = markers[next]; marker !== undefined; marker = markers[++next]) {
+        if (marker.offset > batch.baseOffset) break
+        if (marker.producerId >= 0) reach(marker.producerId, marker.producerEpoch)
+      }
+      const { producerId, producerEpoch } = batch
       if (producerId < 0) continue
-      const highest = reached.get(producerId) ?? -1
-      if (batch?.state === 'committed' && producerEpoch < highest) {
+      const highest = reach(producerId, producerEpoch)
+      if (batch.state === 'committed' && producerEpoch < highest) {
         zombies.set(batch, `committed with epoch ${producerEpoch}, after epoch ${highest}`)
       }
-      reached.set(producerId, Math.max(highest, producerEpoch))
     }
   }
   for (const [batch, epoch] of sentAfterFencing(history)) {
