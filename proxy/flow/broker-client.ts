@@ -253,9 +253,22 @@ export async function connectBroker(
   address: SocketAddress,
   options: BrokerClientOptions,
 ): Promise<BrokerClient> {
-  const exchange = await openExchange(address, options, options.runtime ?? systemRuntime(0))
+  const runtime = options.runtime ?? systemRuntime(0)
+  const exchange = await openExchange(address, options, runtime)
   const versions = new Map<string, VersionSpan>()
   const features = new Map<string, number>()
+  let introducing: Promise<void> | undefined
+  /** When the broker wants to hear again who we are (KIP-368); past its patience it closes the connection. */
+  let againAtMs = Number.POSITIVE_INFINITY
+
+  async function introduce(): Promise<void> {
+    const lifetimeMs = await authenticate(exchange, options.access?.sasl, address)
+    const isForGood = lifetimeMs <= 0
+    againAtMs = isForGood
+      ? Number.POSITIVE_INFINITY
+      : runtime.nowMs() + lifetimeMs * renewedAfterShare
+  }
+
   try {
     const apiVersions = mustKnow('ApiVersions')
     const answer = await exchange.request(
@@ -273,7 +286,7 @@ export async function connectBroker(
     for (const feature of (answer.finalizedFeatures ?? []) as Message[]) {
       features.set(feature.name as string, feature.maxVersionLevel as number)
     }
-    await authenticate(exchange, options.access?.sasl, address)
+    await introduce()
   } catch (cause) {
     exchange.close()
     throw cause
@@ -283,6 +296,13 @@ export async function connectBroker(
     async request(apiName, message, version, memory) {
       const api = mustKnow(apiName)
       const spoken = version ?? highestCommon(api, versions, address)
+      if (runtime.nowMs() >= againAtMs) {
+        introducing ??= introduce().finally(() => {
+          introducing = undefined
+        })
+      }
+      // Nothing else may be said in between.
+      if (introducing !== undefined) await introducing
       return exchange.request(api, message, spoken, memory)
     },
     versions,
@@ -297,13 +317,17 @@ export async function connectBroker(
 
 const saslHandshakeVersion = 1
 const saslAuthenticateVersion = 2
+/** Of the time that a broker takes us at our word: early enough for a slow answer. */
+const renewedAfterShare = 0.8
 
+/** Gives the time in milliseconds that the broker takes us at our word; 0: for good. */
 async function authenticate(
   exchange: Exchange,
   credentials: SaslCredentials | undefined,
   { host, port }: SocketAddress,
-): Promise<void> {
-  if (credentials === undefined) return
+): Promise<number> {
+  if (credentials === undefined) return 0
+  let lifetimeMs = 0
   const dialogue = openSaslDialogue(credentials)
   const { mechanism } = dialogue
   const refused = (why: string) =>
@@ -329,12 +353,14 @@ async function authenticate(
       saslAuthenticateVersion,
     )
     if (answer.errorCode !== 0) throw refused(errorNameOf(answer.errorCode as number))
+    lifetimeMs = Number(answer.sessionLifetimeMs ?? 0)
     try {
       said = await dialogue.next(answer.authBytes as Buffer)
     } catch (cause) {
       throw refused((cause as Error).message)
     }
   }
+  return lifetimeMs
 }
 
 function mustKnow(apiName: string): ApiInfo {

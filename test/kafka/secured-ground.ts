@@ -12,6 +12,9 @@ import { type Authority, createAuthority, doorTls } from '../../proxy/flow/certi
 import { openProxy, runtime, type TestProxy } from './faults/grounds.ts'
 
 export const host = '127.0.0.1'
+/** Whoever comes with SCRAM-SHA-256 is asked again who it is after this time, or is cut off (KIP-368). */
+export const sessionMs = 3_000
+const reauthentication = 'listener.name.client.scram-sha-256.connections.max.reauth.ms'
 
 export interface SecuredGround {
   bootstrap: readonly string[]
@@ -38,7 +41,7 @@ export async function raiseSecured(): Promise<SecuredGround> {
   writeFileSync(proxyCaFile, authority.certificate)
   const ports = await planEmbeddedPorts(1)
   const cluster = await startEmbedded(
-    { version: '4.3.1', brokers: 1, features: {}, config: {} },
+    { version: '4.3.1', brokers: 1, features: {}, config: { [reauthentication]: sessionMs } },
     { ports, planes: {}, runtime, security },
   )
   const admin = openAdmin(cluster.brokers)

@@ -7,9 +7,11 @@ import { verifyCommand } from '../../gauntlet/commands/verify.ts'
 import { dataOutput, processOutput } from '../../gauntlet/reports/output.ts'
 import { runPlan } from '../../gauntlet/run.ts'
 import type { Result } from '../../gauntlet/run-events.ts'
+import { connectBroker } from '../../proxy/flow/broker-client.ts'
 import { readPlan } from '../../proxy/plans/read-plan.ts'
+import { until } from './faults/grounds.ts'
 import { type Puppet, startPuppet } from './puppet/puppet.ts'
-import { javaSettings, raiseSecured, type SecuredGround } from './secured-ground.ts'
+import { javaSettings, raiseSecured, type SecuredGround, sessionMs } from './secured-ground.ts'
 
 let ground: SecuredGround
 let puppet: Puppet
@@ -105,7 +107,7 @@ faults:
 })
 
 describe('the Java client', () => {
-  it.each(['PLAIN', 'SCRAM-SHA-256'] as const)(
+  it.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)(
     'meets a refused authentication of %s, and an expired certificate, and nothing when both are over',
     async (mechanism) => {
       const proxy = await ground.proxy()
@@ -161,4 +163,63 @@ describe('the Java client', () => {
     },
     120_000,
   )
+
+  it('says again who it is in the middle of its connections, past a fault that is armed on that', async () => {
+    const proxy = await ground.proxy()
+    const topic = await ground.topic('again')
+    const settings = javaSettings(ground, 'SCRAM-SHA-256')
+    await puppet.create('producer', 'again', {
+      'bootstrap.servers': await proxy.bootstrap(),
+      'transactional.id': 'again',
+      ...settings,
+    })
+    await puppet.call('init', 'again')
+    let commits = 0
+    const commit = async (): Promise<void> => {
+      commits += 1
+      await puppet.call('begin', 'again')
+      await puppet.call('send', 'again', topic, '0', `value-${commits}`)
+      await puppet.call('commit', 'again')
+    }
+    await commit()
+    const old = proxy.engine.connections().map(({ id }) => id)
+    const when = { request: 'SaslAuthenticate' } as const
+    proxy.arm({ name: 'slow', when, inject: { delay: { by: '200ms' } }, times: 'unlimited' })
+    const slowed = () =>
+      proxy.status('slow').firings.filter(({ exchange, appliedAtMs }) => {
+        return appliedAtMs !== undefined && old.includes(exchange?.connection ?? -1)
+      })
+    await until(async () => {
+      await commit()
+      return slowed().length > 0
+    })
+    // The connection lives on, and is followed as before.
+    await commit()
+    await puppet.call('close', 'again')
+    const committed = proxy.events.filter(
+      (event) => event.type === 'transaction' && event.outcome === 'committed',
+    )
+    expect(committed).toHaveLength(commits)
+    expect(proxy.errors()).toEqual([])
+  }, 120_000)
 })
+
+it('a client of our own says again who it is, and keeps its connection', async () => {
+  const { user, access } = ground.security
+  const [host = '', port] = (ground.bootstrap[0] ?? '').split(':')
+  const client = await connectBroker(
+    { host, port: Number(port) },
+    {
+      clientId: 'ours',
+      timeoutMs: 10_000,
+      access: { ...access, sasl: { mechanism: 'scram-sha-256', ...user } },
+    },
+  )
+  const endMs = performance.now() + sessionMs * 1.5
+  await until(async () => {
+    await client.request('Metadata', { topics: [] })
+    return performance.now() > endMs
+  })
+  expect(client.open).toBe(true)
+  client.close()
+}, 60_000)
