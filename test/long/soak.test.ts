@@ -13,7 +13,7 @@ import { startLoad } from './load/transactional-load.ts'
 
 const minutes = Number(process.env.GAUNTLET_SOAK_MINUTES ?? '30')
 const perMinute = 5_000
-const applications = 20
+const applications = 60
 const transactionsOfALife = 25
 const partitions = 6
 const sampleEveryMs = 10_000
