@@ -18,9 +18,21 @@ const outDir = mkdtempSync(join(tmpdir(), 'gauntlet-docker-test-'))
 let gauntlet: Gauntlet
 
 const brokersRunning = (): string[] =>
-  spawnSync('docker', ['ps', '--filter', 'ancestor=apache/kafka:4.3.1', '--format', '{{.ID}}'], {
-    encoding: 'utf8',
-  })
+  spawnSync(
+    'docker',
+    [
+      'ps',
+      '--filter',
+      'label=org.testcontainers=true',
+      '--filter',
+      'ancestor=apache/kafka:4.3.1',
+      '--format',
+      '{{.ID}}',
+    ],
+    {
+      encoding: 'utf8',
+    },
+  )
     .stdout.trim()
     .split('\n')
     .filter((line) => line !== '')
