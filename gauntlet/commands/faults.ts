@@ -7,8 +7,7 @@ import { readSource, sourceData } from '../../proxy/plans/plan-source.ts'
 import { problemText } from '../../proxy/plans/problem.ts'
 import { count, duration } from '../reports/words.ts'
 import { askRest, type RestProxy } from '../rest-client.ts'
-import { type CommandContext, type RawOptions, text, usageError } from './flags.ts'
-import { restOf } from './rest-flags.ts'
+import { type CommandContext, proxyOf, type RawOptions, text, usageError } from './flags.ts'
 
 type Listed = FaultStatus & { expiresAtMs?: number; plan?: string }
 
@@ -27,7 +26,7 @@ export async function faultsCommand(
   if (!actions.includes(wanted as Action)) {
     throw usageError(`faults ${wanted} is nothing to do`, `There is: ${actions.join(', ')}.`)
   }
-  const proxy = restOf(options)
+  const proxy = proxyOf(options)
   await act(wanted as Action, subject, options, proxy, context)
   return exitCodes.asExpected
 }

@@ -78,10 +78,10 @@ export function proxyAddress(given: string): string {
   throw usageError(`${given} is no address of a proxy`, 'Write http://HOST:PORT of its REST.')
 }
 
-/** The proxy that a command speaks to: the one named, or where one listens unless told otherwise. */
+/** The proxy that a command speaks to: the one named, or GAUNTLET_URL, or where one listens unless told otherwise. */
 export function proxyOf(options: RawOptions): RestProxy {
-  const url = proxyAddress(text('--proxy', options.proxy ?? proxyDefault))
-  return { url, token: restToken() }
+  const given = options.proxy ?? process.env.GAUNTLET_URL ?? proxyDefault
+  return { url: proxyAddress(text('--proxy', given)), token: restToken() }
 }
 
 /** `HOST:PORT` */

@@ -5,8 +5,7 @@ import type { TransactionOutcome } from '../../proxy/events.ts'
 import { eventLine } from '../reports/event-line.ts'
 import { count, duration } from '../reports/words.ts'
 import { askRest, followRest } from '../rest-client.ts'
-import type { CommandContext, RawOptions } from './flags.ts'
-import { restOf } from './rest-flags.ts'
+import { type CommandContext, proxyOf, type RawOptions } from './flags.ts'
 
 const countsEveryMs = 1_000
 
@@ -22,7 +21,7 @@ export async function watchCommand(
   options: RawOptions,
   { output, signal }: CommandContext,
 ): Promise<number> {
-  const proxy = restOf(options)
+  const proxy = proxyOf(options)
   const verbose = options.verbose === true
   const counts: Counts = {
     transactions: { committed: 0, aborted: 0, unknown: 0 },

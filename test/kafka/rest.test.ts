@@ -12,7 +12,7 @@ import {
   planEmbeddedPorts,
   startEmbedded,
 } from '../../gauntlet/clusters/embedded.ts'
-import { entryFile, packageRoot } from '../../gauntlet/entry.ts'
+import { entryFile } from '../../gauntlet/entry.ts'
 import { systemRuntime } from '../../proxy/runtime.ts'
 
 const token = 'a token for the tests'
@@ -20,6 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), 'gauntlet-rest-test-'))
 let cluster: EmbeddedCluster
 let proxy: ChildProcess
 let rest = ''
+let kafka: Kafka
 let producer: Producer
 
 /** The line of its output that fits, as soon as it is there. */
@@ -62,9 +63,18 @@ beforeAll(async () => {
     { ports, planes: {}, runtime: systemRuntime(1) },
   )
   const admin = openAdmin(cluster.brokers)
-  await admin.createTopics([{ name: 'asked', partitions: 2, config: {} }])
+  await admin.createTopics([
+    { name: 'asked', partitions: 2, config: {} },
+    { name: 'ledger', partitions: 1, config: {} },
+  ])
   admin.close()
+  const rules = join(folder, 'proxy.yaml')
+  writeFileSync(
+    rules,
+    'policies: [{ topics: [ledger], require: [transactions], on-violation: refuse }]\n',
+  )
   const words = ['--bootstrap', cluster.bootstrap.join(','), '--listen', '127.0.0.1:0']
+  words.push('--plan', rules)
   proxy = spawn(
     process.execPath,
     [entryFile('gauntlet/cli.js'), 'proxy', ...words, '--rest', '127.0.0.1:0'],
@@ -75,7 +85,7 @@ beforeAll(async () => {
     /Proxy (127\.0\.0\.1:\d+)([\s\S]*)REST: (http:\S+)\/docs/,
   )
   rest = address ?? ''
-  const kafka = new Kafka({
+  kafka = new Kafka({
     clientId: 'asker',
     brokers: [bootstrap ?? ''],
     logLevel: logLevel.NOTHING,
@@ -167,6 +177,81 @@ describe('a running proxy asked by REST', () => {
     await commitOne('again')
   })
 
+  it('holds a commit until it is let go, and takes a fault again by its name', async () => {
+    const gate = {
+      when: { request: 'EndTxn' },
+      inject: { hold: { side: 'request', until: 'released' } },
+    }
+    expect((await ask('PUT', '/v1/faults/gate', gate)).status).toBe(201)
+    expect((await ask('PUT', '/v1/faults/gate', gate)).status).toBe(200)
+    let isCommitted = false
+    const commit = commitOne('held').then(() => {
+      isCommitted = true
+    })
+    const fired = async () => (await ask('GET', '/v1/faults/gate')).body.fired as number
+    await expect.poll(fired, { timeout: 10_000 }).toBe(1)
+    expect(isCommitted).toBe(false)
+    expect((await ask('POST', '/v1/faults/gate/release')).status).toBe(200)
+    await commit
+    expect((await ask('POST', '/v1/heal')).status).toBe(204)
+    expect((await ask('GET', '/v1/faults')).body).toEqual({ faults: [] })
+  })
+
+  it('arms a plan, fires and heals what is in it, and takes it back', async () => {
+    const plan = {
+      name: 'closed-door',
+      faults: [
+        {
+          name: 'shut',
+          when: { manual: true },
+          inject: { refuse: { with: 'reset' } },
+          on: { clients: 'nobody' },
+          for: '1m',
+        },
+      ],
+    }
+    expect((await ask('POST', '/v1/plans/validate', plan)).body).toEqual({
+      valid: true,
+      problems: [],
+    })
+    expect((await ask('POST', '/v1/plans', plan)).status).toBe(201)
+    expect((await ask('GET', '/v1/plans')).body.plans).toMatchObject([{ name: 'closed-door' }])
+    expect((await ask('POST', '/v1/faults/shut/fire')).body).toMatchObject({ state: 'active' })
+    expect((await ask('POST', '/v1/faults/shut/heal')).body).toMatchObject({ healed: 1 })
+    expect((await ask('GET', '/v1/plans/closed-door')).body.faults).toMatchObject([{ fired: 1 }])
+    expect((await ask('DELETE', '/v1/plans/closed-door')).status).toBe(204)
+    await commitOne('beside it')
+  })
+
+  it('says what it is, and how it may be asked', async () => {
+    expect((await ask('GET', '/health')).body).toMatchObject({ status: 'ok' })
+    const { body } = await ask('GET', '/openapi.json')
+    expect(body.openapi).toBe('3.1.0')
+    expect((await ask('GET', '/docs/')).status).toBe(200)
+  })
+
+  it('refuses what its policies refuse, and names who it was', async () => {
+    const loose = kafka.producer()
+    await loose.connect()
+    const sent = loose.send({ topic: 'ledger', messages: [{ value: 'by hand' }] })
+    await expect(sent).rejects.toMatchObject({ type: 'POLICY_VIOLATION' })
+    await loose.disconnect()
+    const { body } = await ask('GET', '/v1/policies')
+    expect(body.policies).toMatchObject([
+      {
+        name: 'ledger',
+        refused: 1,
+        violations: [{ client: { clientId: 'asker' }, topic: 'ledger' }],
+      },
+    ])
+    expect((await ask('GET', '/metrics')).body).toContain(
+      'gauntlet_policy_violations_total{policy="ledger",requirement="transactions",action="refused"} 1',
+    )
+    const { out } = await gauntlet('posture')
+    expect(out).toMatch(/writes asked: transactions, acks all/)
+    expect(out).toMatch(/policy-violated {2}writes to ledger outside of transactions/)
+  })
+
   it('refuses what its brokers cannot be made to do', async () => {
     const { status, body } = await ask('POST', '/v1/faults', {
       name: 'kill',
@@ -223,24 +308,73 @@ describe('gauntlet faults and watch', () => {
   })
 })
 
-describe('gauntlet run --proxy', () => {
-  it('conducts a run with the running proxy, to its verdict and exit code', async () => {
-    const plan = join(packageRoot(), 'test', 'kafka', 'rest-run.yaml')
+describe('gauntlet init, run --proxy and report', () => {
+  it('come from three answers to a run with the running proxy, its verdict and its page', async () => {
+    const plan = join(folder, 'first-plan.yaml')
+    const topics = ['--input', 'rest-in', '--output', 'rest-out']
+    const written = await gauntlet('init', plan, ...topics, '--fault', 'lost-commit-answer')
+    expect(written.out).toContain(`gauntlet run ${plan}`)
     const out = join(folder, 'run')
-    const run = spawn(
-      process.execPath,
-      [entryFile('gauntlet/cli.js'), 'run', plan, '--proxy', rest, '--out', out, '--quiet'],
-      { env: { ...process.env, GAUNTLET_TOKEN: token }, stdio: ['ignore', 'inherit', 'inherit'] },
-    )
-    const exitCode = await new Promise<number | null>((resolve) => run.once('exit', resolve))
+    const changes = [
+      'workload.copier={ client: kafkajs, instances: 1, transaction-size: 20 }',
+      'load={ records: 600, rate: 200/s }',
+      'faults.lost-answer.for=2s',
+    ].flatMap((change) => ['--set', change])
+    const { code } = await gauntlet('run', plan, '--proxy', rest, '--out', out, ...changes)
     const result = JSON.parse(readFileSync(join(out, 'result.json'), 'utf8'))
     expect(result.reasons).toEqual([expect.stringContaining('every one accounted for')])
-    expect(exitCode).toBe(0)
+    expect(code).toBe(0)
     expect(result).toMatchObject({ verdict: 'PASS', faults: [{ fired: 1, applied: 1 }] })
-    const { body } = await ask('GET', '/v1/runs/rest-run')
+    const { body } = await ask('GET', '/v1/runs/first-plan')
     expect(body).toMatchObject({ state: 'ended', verdict: 'PASS', links: [] })
+    expect((await ask('GET', '/v1/runs')).body.runs).toHaveLength(1)
     expect((await ask('GET', '/v1/verdict')).body).toMatchObject({ verdict: 'PASS' })
     expect((await ask('GET', '/v1/faults')).body).toEqual({ faults: [] })
+    const { committed } = result.records
+    expect((await ask('GET', '/metrics')).body).toContain(
+      `gauntlet_records_total{stage="committed"} ${committed}\n`,
+    )
+    expect((await ask('GET', '/v1/groups')).body.groups).not.toEqual([])
+    expect((await ask('GET', '/v1/clients')).body.clients.length).toBeGreaterThan(1)
+    rmSync(join(out, 'report.html'))
+    expect((await gauntlet('report', out)).out).toBe(`${join(out, 'report.html')}\n`)
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('PASS')
     await commitOne('beside it all')
+  })
+})
+
+describe('gauntlet txn, asking the running proxy', () => {
+  it('marks what hangs, finds it, aborts it after a confirmation, and marks the zombie', async () => {
+    const open = async (transactionalId: string, transactionTimeout: number) => {
+      const one = kafka.producer({ transactionalId, transactionTimeout, maxInFlightRequests: 1 })
+      await one.connect()
+      const transaction = await one.transaction()
+      await transaction.send({ topic: 'asked', messages: [{ value: transactionalId }] })
+      return { one, transaction }
+    }
+    const late = await open('late-tx', 1_000)
+    const doomed = await open('doomed-tx', 60_000)
+    const marks = async () =>
+      (JSON.parse((await gauntlet('txn', 'list', '--json')).out) as Array<Record<string, unknown>>)
+        .filter(({ transactionalId }) => transactionalId !== 'asker-tx')
+        .map(({ transactionalId, marks: own }) => [transactionalId, own])
+    await expect.poll(marks, { timeout: 20_000 }).toEqual(
+      expect.arrayContaining([
+        ['late-tx', ['hanging']],
+        ['doomed-tx', []],
+      ]),
+    )
+    expect((await gauntlet('txn', 'list')).out).toMatch(/late-tx .* hanging\n/)
+    expect((await gauntlet('txn', 'describe', 'doomed-tx')).out).toMatch(
+      /state {6}Ongoing, by broker \d[\s\S]*phase {6}producing, transaction 1/,
+    )
+    const hanging = await gauntlet('txn', 'find-hanging', '--older-than', '1ms')
+    expect(hanging.out).toMatch(/doomed-tx +open for long/)
+    expect((await gauntlet('txn', 'abort', 'doomed-tx')).code).toBe(64)
+    const aborted = await gauntlet('txn', 'abort', 'doomed-tx', '--yes', '--proxy', rest)
+    expect(aborted.out).toMatch(/doomed-tx is aborted: its producer was fenced/)
+    await expect(doomed.transaction.commit()).rejects.toThrow()
+    expect(await marks()).toContainEqual(['doomed-tx', ['zombie']])
+    for (const { one } of [late, doomed]) await one.disconnect()
   })
 })
