@@ -34,6 +34,7 @@ const untilStopped: ReadonlySet<string> = new Set(['proxy', 'watch'])
 const githubHelp = 'Annotations and a job summary for GitHub Actions'
 
 type Cli = ReturnType<typeof cac>
+type HelpSection = { title?: string; body: string }
 type Command = ReturnType<Cli['command']>
 
 const output = processOutput()
@@ -60,6 +61,23 @@ function withRestFlags(command: Command): Command {
   return command.option('--proxy <url>', 'Its REST; default: GAUNTLET_URL, or 127.0.0.1:8474')
 }
 
+/** Instead of one line per command that says where help is: where to begin. */
+function overview(sections: HelpSection[]): HelpSection[] {
+  return sections.map((section) =>
+    section.title?.startsWith('For more info') === true
+      ? {
+          title: 'Where to begin',
+          body: [
+            '  gauntlet demo                          a right application and a wrong one, under one fault',
+            '  gauntlet init                          a first plan for your own application',
+            '  gauntlet proxy --bootstrap HOST:PORT   in front of a cluster that runs',
+            '  gauntlet COMMAND --help                flags and examples of a command',
+          ].join('\n'),
+        }
+      : section,
+  )
+}
+
 function commandLine(): Cli {
   const cli = cac('gauntlet')
   cli.usage('COMMAND [flags]')
@@ -71,9 +89,10 @@ function commandLine(): Cli {
     .example('  gauntlet run my-plan.yaml --seed 7 --out results')
     .example('  gauntlet run late-commit --set workload.copier.instances=1 --json')
     .action((plans: string[], options: RawOptions) => runCommand(plans, runFlags(options), context))
-  withRunFlags(
-    cli.command('demo', 'The same fault against a correct application and a wrong one'),
-  ).action((options: RawOptions) => demoCommand(runFlags(options), context))
+  withRunFlags(cli.command('demo', 'The same fault against a correct application and a wrong one'))
+    .example('  gauntlet demo')
+    .example('  gauntlet demo --seed 4 --out demo')
+    .action((options: RawOptions) => demoCommand(runFlags(options), context))
   cli
     .command('validate <...plans>', 'Say whether plans are right; start nothing')
     .option('--seed <number>', 'As for run')
@@ -118,7 +137,7 @@ function commandLine(): Cli {
       'What clients are told instead of a port that we listen on, where something before us maps ports; PORT=PUBLISHED,…',
     )
     .option('--tls <certificate>', 'TLS towards clients: generated, or CERTIFICATE-FILE,KEY-FILE')
-    .option('--plan <file>', 'A plan whose faults are armed')
+    .option('--plan <file>', 'A file whose faults are armed and whose policies are kept')
     .option('--set <path=value>', 'Change a place of the plan; may be repeated')
     .option('--advertise <feature=level>', 'A feature level to tell clients; may be repeated')
     .option('--seed <number>', 'Seed of every random choice')
@@ -141,7 +160,8 @@ function commandLine(): Cli {
     .option('--history-files <number>', 'How many are kept; default: 16')
     .option('--window <time>', 'How far back the rolling verdict looks; default: 15m')
     .option('--exit-with-verdict', 'Stopped, end as the runs that were conducted with it ended')
-    .example('  gauntlet proxy --bootstrap kafka-1:9092,kafka-2:9092 --plan faults.yaml')
+    .example('  gauntlet proxy --bootstrap kafka-1:9092,kafka-2:9092')
+    .example('  gauntlet proxy --bootstrap kafka-1:9092 --plan proxy.yaml   # faults and policies')
     .example('  gauntlet proxy --bootstrap kafka:9092 --history /var/lib/gauntlet --drain 20s')
     .action((options: RawOptions) => proxyCommand(options, context))
   withRestFlags(
@@ -159,7 +179,8 @@ function commandLine(): Cli {
       faultsCommand(action, name, options, context),
     )
   withRestFlags(cli.command('watch', 'Follow a running proxy until Ctrl-C'))
-    .example('  gauntlet watch --verbose')
+    .example('  gauntlet watch')
+    .example('  gauntlet watch --verbose --proxy http://127.0.0.1:8474')
     .action((options: RawOptions) => watchCommand(options, context))
   cli
     .command('init [file]', 'Write a first plan, from three answers or from flags')
@@ -173,22 +194,24 @@ function commandLine(): Cli {
     .action((file: string | undefined, options: RawOptions) => initCommand(file, options, context))
   cli
     .command('posture', 'Who uses Kafka how, as a running proxy has seen it')
-    .option('--proxy <url>', 'The proxy’s REST; default: http://127.0.0.1:8474')
+    .option('--proxy <url>', 'The proxy’s REST; default: GAUNTLET_URL, or 127.0.0.1:8474')
     .option('--json', 'Print it as JSON')
-    .example('  gauntlet posture --proxy http://127.0.0.1:8474')
+    .example('  gauntlet posture')
+    .example('  gauntlet posture --proxy http://127.0.0.1:8474 --json')
     .action((options: RawOptions) => postureCommand(options, context))
   withAccessFlags(
-    cli.command('txn <action> [id]', 'list, describe, find-hanging or abort transactions'),
+    cli.command('txn [action] [id]', 'Transactions: list, describe, find-hanging, abort'),
   )
     .option('--bootstrap <addresses>', 'HOST:PORT,… of the brokers to ask')
-    .option('--proxy <url>', 'Or a proxy’s REST; default: http://127.0.0.1:8474')
+    .option('--proxy <url>', 'Or a proxy’s REST; default: GAUNTLET_URL, or 127.0.0.1:8474')
     .option('--older-than <time>', 'Open for longer than this is worth a look; default: 1m')
     .option('--yes', 'Abort without a question')
     .option('--json', 'Print it as JSON')
     .example('  gauntlet txn list --bootstrap kafka-1:9092')
+    .example('  gauntlet txn describe payments-7 --proxy http://127.0.0.1:8474')
     .example('  gauntlet txn find-hanging --older-than 10m')
     .example('  gauntlet txn abort payments-7 --yes')
-    .action((action: string, id: string | undefined, options: RawOptions) =>
+    .action((action: string | undefined, id: string | undefined, options: RawOptions) =>
       txnCommand(action, id, options, context),
     )
   cli
@@ -275,7 +298,7 @@ function commandLine(): Cli {
     .action((history: string | undefined, options: RawOptions) =>
       verifyCommand(history, options, context),
     )
-  cli.help()
+  cli.help(overview)
   cli.version(packageVersion())
   return cli
 }
@@ -346,8 +369,12 @@ function explain(error: unknown): number {
     return error.exitCode
   }
   if (error instanceof Error && error.name === 'CACError') {
-    title(error.message.replaceAll('`', ''))
-    output.writeError('       See `gauntlet COMMAND --help`.\n')
+    const text = error.message.replaceAll('`', '')
+    const [, command, missing] = /^missing required args for command (\S+) (.*)$/.exec(text) ?? []
+    const [, extra] = /^Unused args: (.*)$/.exec(text) ?? []
+    if (command !== undefined) title(`${command} needs ${missing}`)
+    else title(extra === undefined ? text : `${extra}: more words than it takes`)
+    output.writeError(`       See \`gauntlet ${command ?? 'COMMAND'} --help\`.\n`)
     return exitCodes.usage
   }
   title(error instanceof Error ? error.message : String(error))

@@ -1,10 +1,10 @@
 // `gauntlet cluster up | down | status`: real brokers on this machine that stay until they are taken down.
 import { exitCodes } from '../../proxy/errors.ts'
-import { nearestWord } from '../../proxy/plans/nearest.ts'
 import { brokersDefault, kafkaVersionDefault } from '../../proxy/plans/plan.ts'
 import { brokersMax } from '../../proxy/plans/plan-schema.ts'
 import {
   type CommandContext,
+  chosenWord,
   type RawOptions,
   text,
   texts,
@@ -20,15 +20,7 @@ export async function clusterCommand(
   options: RawOptions,
   context: CommandContext,
 ): Promise<number> {
-  const action = clusterActions.find((name) => name === given)
-  if (action === undefined) {
-    const nearest = nearestWord(given, clusterActions)
-    const hint = nearest === undefined ? '' : `Did you mean "${nearest}"? `
-    throw usageError(
-      `unknown cluster action "${given}"`,
-      `${hint}There are: ${clusterActions.join(', ')}.`,
-    )
-  }
+  const action = chosenWord('cluster action', given, clusterActions)
   return await actions[action](options, context)
 }
 

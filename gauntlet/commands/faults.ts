@@ -7,7 +7,14 @@ import { readSource, sourceData } from '../../proxy/plans/plan-source.ts'
 import { problemText } from '../../proxy/plans/problem.ts'
 import { count, duration } from '../reports/words.ts'
 import { askRest, type RestProxy } from '../rest-client.ts'
-import { type CommandContext, proxyOf, type RawOptions, text, usageError } from './flags.ts'
+import {
+  type CommandContext,
+  chosenWord,
+  proxyOf,
+  type RawOptions,
+  text,
+  usageError,
+} from './flags.ts'
 
 type Listed = FaultStatus & { expiresAtMs?: number; plan?: string }
 
@@ -22,12 +29,8 @@ export async function faultsCommand(
   options: RawOptions,
   context: CommandContext,
 ): Promise<number> {
-  const wanted = action ?? 'list'
-  if (!actions.includes(wanted as Action)) {
-    throw usageError(`faults ${wanted} is nothing to do`, `There is: ${actions.join(', ')}.`)
-  }
-  const proxy = proxyOf(options)
-  await act(wanted as Action, subject, options, proxy, context)
+  const wanted = chosenWord('action of faults', action ?? 'list', actions)
+  await act(wanted, subject, options, proxyOf(options), context)
   return exitCodes.asExpected
 }
 

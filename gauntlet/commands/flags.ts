@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { OperatorError } from '../../proxy/errors.ts'
+import { nearestWord } from '../../proxy/plans/nearest.ts'
 import type { Output } from '../reports/output.ts'
 import type { RestProxy } from '../rest-client.ts'
 
@@ -53,6 +54,19 @@ export function runFlags(options: RawOptions): RunFlags {
 
 export function usageError(message: string, remedy: string): OperatorError {
   return new OperatorError('wrong-arguments', message, remedy)
+}
+
+/** One of a few words, or the nearest of them and all that there are. */
+export function chosenWord<Word extends string>(
+  what: string,
+  given: string,
+  words: readonly Word[],
+): Word {
+  const found = words.find((word) => word === given)
+  if (found !== undefined) return found
+  const nearest = nearestWord(given, words)
+  const meant = nearest === undefined ? '' : `Did you mean "${nearest}"? `
+  throw usageError(`unknown ${what} "${given}"`, `${meant}There are: ${words.join(', ')}.`)
 }
 
 export function wholeNumber(flag: string, value: unknown, max: number): number {

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline/promises'
 import { exitCodes, OperatorError } from '../../proxy/errors.ts'
 import { problemText } from '../../proxy/plans/problem.ts'
 import { readPlan } from '../../proxy/plans/read-plan.ts'
-import { type CommandContext, type RawOptions, text, usageError } from './flags.ts'
+import { type CommandContext, chosenWord, type RawOptions, text, usageError } from './flags.ts'
 
 /** What may happen to the application, as the lines of a plan's `faults`. */
 const faultsByPromise = {
@@ -149,13 +149,7 @@ const quotedYaml = (value: string): string => JSON.stringify(value)
 
 /** A plan that says what each of its lines is for. */
 export function planText(name: string, answers: Answers): string {
-  const fault = promises.find((one) => one === answers.fault)
-  if (fault === undefined) {
-    throw usageError(
-      `"${answers.fault}" is none of what can happen`,
-      `There is: ${promises.join(', ')}. A plan can say much more: gauntlet plans.`,
-    )
-  }
+  const fault = chosenWord('fault', answers.fault, promises)
   const { asks, lines } = faultsByPromise[fault]
   const workload =
     answers.command === ''

@@ -9,6 +9,7 @@ import { accessOf } from './access-flags.ts'
 import {
   addressesOf,
   type CommandContext,
+  chosenWord,
   proxyOf,
   type RawOptions,
   text,
@@ -19,11 +20,12 @@ const actions = ['list', 'describe', 'find-hanging', 'abort'] as const
 const olderThanDefault = '1m'
 
 export async function txnCommand(
-  action: string,
+  given: string | undefined,
   id: string | undefined,
   options: RawOptions,
   context: CommandContext,
 ): Promise<number> {
+  const action = chosenWord('action of txn', given ?? 'list', actions)
   const { output } = context
   const { colours } = output
   const json = options.json === true
@@ -33,13 +35,10 @@ export async function txnCommand(
     if (id !== undefined) return id
     throw usageError(`txn ${action} needs an id`, 'See `gauntlet txn list`.')
   }
-  if (!actions.some((one) => one === action)) {
-    throw usageError(`txn has no action "${action}"`, `It has ${actions.join(', ')}.`)
-  }
   if (action === 'abort') await confirm(named(), options.yes === true, context)
   const desk = await openDesk(options)
   try {
-    switch (action as (typeof actions)[number]) {
+    switch (action) {
       case 'list': {
         const found = await desk.list()
         if (json) data(found)

@@ -67,7 +67,7 @@ describe('gauntlet init', () => {
 
   it('says what can happen when it is asked for something else', () => {
     expect(() => planText('x', { command: '', input: 'a', output: 'b', fault: 'fire' })).toThrow(
-      /"fire" is none/,
+      /unknown fault "fire"/,
     )
   })
 })
