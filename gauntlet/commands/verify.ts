@@ -20,8 +20,7 @@ import type { Result } from '../run-events.ts'
 import type { TopicsToVerify } from '../verify-topics.ts'
 import { accessOf } from './access-flags.ts'
 import { runFolders } from './execute.ts'
-import { type CommandContext, type RawOptions, text, usageError } from './flags.ts'
-import { restOf } from './rest-flags.ts'
+import { type CommandContext, proxyOf, type RawOptions, text, usageError } from './flags.ts'
 
 /** A transaction of Java's default timeout, and the time that a coordinator takes to notice that it is over. */
 const drainDefaultMs = 75_000
@@ -76,7 +75,7 @@ async function verifyBehind(options: RawOptions, context: CommandContext): Promi
     contract: wanted.contract,
     ...(options.drain === undefined ? {} : { drain: `${wanted.drainMs}ms` }),
     ...(options.bootstrap === undefined ? {} : { bootstrap: wanted.bootstrap }),
-    proxy: restOf(options),
+    proxy: proxyOf(options),
     seen: text('--seen', options.seen ?? ''),
     outDir,
   })
