@@ -1,6 +1,6 @@
 // An interface to ask in tests: the real engine in this thread, no broker behind it, a clock turned by hand.
 import { buildControl, type RunListeners } from '../../../proxy/control/control.ts'
-import { createEngine, type Engine } from '../../../proxy/engine.ts'
+import { createEngine, type Engine, type EngineOptions } from '../../../proxy/engine.ts'
 import type { ProxyEvent } from '../../../proxy/events.ts'
 import type { FaultSpec } from '../../../proxy/faults/fault.ts'
 import { clientPlaneOnly, type Reach } from '../../../proxy/faults/reach.ts'
@@ -32,6 +32,7 @@ export function handClock(): Runtime & { turn(byMs: number): void } {
 export async function openRest(
   given: {
     token?: string
+    options?: Partial<EngineOptions>
     faults?: FaultSpec[]
     pageFile?: string
     terminatesTls?: boolean
@@ -51,6 +52,7 @@ export async function openRest(
       advertise: {},
       topicAliases: {},
       journalAllProduce: false,
+      ...given.options,
     },
     {
       runtime,
