@@ -219,6 +219,11 @@ async function playOut(running: Running, stage: Stage, generator: Generator): Pr
   phase('load-finished')
 }
 
+/** Everybody has ended, or nobody has ever come. */
+function nobodyIsLeft(watch: RunWatch, names: readonly string[]): boolean {
+  return watch.isDeserted() || watch.unconnected().length === names.length
+}
+
 function warmLimitOf({ workload }: Plan): number {
   return workload.kind === 'copier' ? warmLimitMs : workload.startGraceMs
 }
@@ -514,7 +519,7 @@ export async function runPlan(
           ? {}
           : { valueSelector: plan.expect.invariant.sum }),
         inputIdSelector: defaultIdSelector,
-        timeoutMs: watch.isDeserted()
+        timeoutMs: nobodyIsLeft(watch, names)
           ? desertedDrainMs
           : (plan.expect.drainMs ?? Math.max(0, ...timeouts) + drainMarginMs),
         onLine: write,

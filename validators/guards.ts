@@ -214,7 +214,7 @@ function applicationConnected(history: History): string[] {
   })
   const what = round
     ? 'while records came into the output: it has the addresses of the brokers and goes round the proxy'
-    : 'and no record came into the output: it hangs, or connects to something else'
+    : 'and no record came into the output: it hangs, needs longer than its `start-grace`, or connects to something else'
   return names.map(
     (name) =>
       `${name} never connected to the proxy, ${what}. Its bootstrap servers must be those of the proxy (KAFKA_BOOTSTRAP_SERVERS, or what the run said at its start) and nothing else`,

@@ -1,4 +1,5 @@
 // Whole runs on a real cluster: a PASS, and the ways in which a run must refuse to say PASS.
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -105,6 +106,46 @@ workload:
     expect(result.findings).toEqual([])
     expect(result.verdict).toBe('INCONCLUSIVE')
     expect(result.reasons.join('; ')).toMatch(/never (seen|passed)|round the proxy|not seen/)
+  })
+
+  it('is PASS with a service that somebody else starts when the run says where, known by its client id', async () => {
+    const text = `
+name: attached
+cluster: { external: { bootstrap: ${JSON.stringify(cluster.bootstrap)} } }
+topics: { input: { name: attached-in, partitions: 2 }, output: { name: attached-out, partitions: 2 } }
+load: { records: 200, rate: 100/s, value: '{"orderId":"$\{id}","amount":$\{amount}}' }
+workload:
+  attach: { instances: [{ client-id: payment-* }], group: payers, id: "json:$.orderId" }
+`
+    const read = readPlan(text, 'attached.yaml')
+    if (!('plan' in read)) throw new Error(JSON.stringify(read.problems))
+    let service: ChildProcess | undefined
+    const outDir = join(folder, 'attached')
+    const settings = { outDir, verbose: false }
+    const started = (event: RunEvent): void => {
+      const address =
+        event.type === 'note' ? /start it with (\S+) as/.exec(event.text)?.[1] : undefined
+      if (address === undefined) return
+      const program = join(packageRoot(), 'examples', 'node-payments', 'payment-service.mjs')
+      service = spawn('node', [program], {
+        stdio: 'ignore',
+        env: {
+          ...process.env,
+          KAFKA_BOOTSTRAP_SERVERS: address,
+          ORDERS_TOPIC: 'attached-in',
+          PAYMENTS_TOPIC: 'attached-out',
+          GROUP_ID: 'payers',
+        },
+      })
+    }
+    try {
+      const result = await runPlan(read.plan, settings, started, new AbortController().signal)
+      expect(result.reasons).toEqual([expect.stringContaining('every one accounted for')])
+      expect(result.posture?.map(({ instance }) => instance)).toContain('attach-0')
+      expect(service?.exitCode).toBeNull()
+    } finally {
+      service?.kill('SIGKILL')
+    }
   })
 
   it('ends when it is interrupted, and says so', async () => {

