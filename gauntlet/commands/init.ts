@@ -1,6 +1,7 @@
 // `gauntlet init`: a first plan of one's own, from three answers or from flags. What is written has been read by the
 // reader of plans before, so it is right as it stands.
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { exitCodes, OperatorError } from '../../proxy/errors.ts'
 import { problemText } from '../../proxy/plans/problem.ts'
@@ -103,6 +104,7 @@ export async function initCommand(
       'Give other ones.',
     )
   }
+  mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, written)
   output.write(`${path} is written. ${read.plan.asks}\n\n`)
   output.write(`Check it:  gauntlet validate ${path}\nRun it:    gauntlet run ${path}\n`)
@@ -161,6 +163,12 @@ export function planText(name: string, answers: Answers): string {
           '    # It finds KAFKA_BOOTSTRAP_SERVERS, GAUNTLET_INPUT, GAUNTLET_OUTPUT and more in its environment;',
           '    # other names for the same:',
           `    # env: { SPRING_KAFKA_BOOTSTRAP_SERVERS: "$\{bootstrap}" }`,
+          '    # Its consumer group, where it does not take that from GAUNTLET_GROUP; and where it runs, as seen from here:',
+          '    # group: order-service',
+          '    # cwd: ..',
+          '    # A line that it prints when it is up, and how often something starts it again when it crashes:',
+          '    # ready: ^Started',
+          '    # restart: { times: 5 }',
           '    # Where the output keeps the id of its input: header:NAME, key, value, json:$.PATH or regex:…',
           '    id: header:gauntlet-id',
         ]

@@ -48,7 +48,7 @@ describe('gauntlet init', () => {
 
   it('takes its answers from flags where nobody can be asked', async () => {
     const { context: around, said } = context()
-    const file = join(folder, 'orders.yaml')
+    const file = join(folder, 'chaos', 'orders.yaml')
     await initCommand(file, { input: 'in', fault: 'rebalance' }, around)
     const read = readPlan(readFileSync(file, 'utf8'), file)
     expect(read).toMatchObject({ plan: { name: 'orders', topics: { input: { name: 'in' } } } })
