@@ -1,7 +1,7 @@
 // The whole library, with each copier by the machinery of `gauntlet suite`: each verdict must be the one that its plan
 // states. Leaves each suite's result in docs/results/ under its date, time and client, and docs/scenarios.md made of
-// them. GAUNTLET_REPEAT sets how often in a row (default 1), GAUNTLET_CLIENTS which copiers (default both), and
-// GAUNTLET_PLANS folders, tags or plans instead of all.
+// them. GAUNTLET_REPEAT sets how often in a row (default 1), GAUNTLET_CLIENTS which copiers (default both),
+// GAUNTLET_CLUSTERS how many plans at the same time (default 1), and GAUNTLET_PLANS folders, tags or plans instead of all.
 import { spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,6 +14,7 @@ const listOf = (text: string | undefined): string[] => text?.split(',') ?? []
 const repeat = Number(process.env.GAUNTLET_REPEAT ?? 1)
 const clients = listOf(process.env.GAUNTLET_CLIENTS ?? 'java,kafkajs')
 const words = listOf(process.env.GAUNTLET_PLANS)
+const clusters = process.env.GAUNTLET_CLUSTERS ?? '1'
 const limitMs = 3_600_000
 const results = join(packageRoot(), 'docs', 'results')
 /** Folders of the suites that came to their end. */
@@ -43,7 +44,7 @@ it.each(passes)(
   'gives each plan the verdict that it states (round $round, $client)',
   async ({ round, client }) => {
     const outDir = join(folder, `${round}-${client}`)
-    const code = await suite(...words, '--client', client, '--out', outDir)
+    const code = await suite(...words, '--client', client, '--clusters', clusters, '--out', outDir)
     const file = join(outDir, 'suite.json')
     expect(existsSync(file)).toBe(true)
     const { entries, startedAt } = JSON.parse(readFileSync(file, 'utf8')) as SuiteResult
