@@ -23,6 +23,7 @@ export const anomalyKinds = [
   'invariant',
   'availability',
   'commit-latency',
+  'policy-violation',
   'wrong-error-class',
 ] as const
 export type AnomalyKind = (typeof anomalyKinds)[number]

@@ -55,6 +55,8 @@ function gapOf(kind: AnomalyKind, history: History): Gap {
     case 'availability':
     case 'commit-latency':
       return noProgress
+    case 'policy-violation':
+      return { extent: 'not', why: 'policies are the proxy’s, and nobody told what they saw' }
     case 'wrong-error-class':
       return { extent: 'not', why: 'nobody saw what brokers answered' }
     case 'inconsistent-offsets':

@@ -44,6 +44,7 @@ function subjectOf({ kind, count, summary }: Finding): string {
     case 'invariant':
     case 'availability':
     case 'commit-latency':
+    case 'policy-violation':
     case 'wrong-error-class':
       return summary
   }
@@ -72,6 +73,7 @@ function clausesOf(history: History, finding: Finding): string[] {
     case 'shared-ack':
     case 'zombie-write':
     case 'hanging-transaction':
+    case 'policy-violation':
     case 'wrong-error-class':
       return [shown(first), ...ended(first), ...touched(first)]
     case 'invariant':

@@ -39,6 +39,7 @@ export const findingKinds = [
   'invariant',
   'availability',
   'commit-latency',
+  'policy-violation',
   'wrong-error-class',
 ] as const
 export type FindingKind = (typeof findingKinds)[number]

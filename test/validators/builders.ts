@@ -87,6 +87,25 @@ export function output(
   })
 }
 
+type ViolationLine = Extract<HistoryLine, { type: 'policy-violated' }>
+
+/** An instance breaks a policy, which the proxy reports. */
+export function violation(changes: Partial<ViolationLine>): ViolationLine {
+  return {
+    type: 'policy-violated',
+    atMs: 1_000,
+    policy: 'p',
+    requirement: 'acks-all',
+    topic: 'output',
+    action: 'reported',
+    client: { clientId: 'c', instance: 'copier-0' },
+    connection: 1,
+    api: 'Produce',
+    message: 'writes to output without acks=all, which policy p does not want',
+    ...changes,
+  }
+}
+
 export function marker(
   offset: number,
   result: LogMarkerLine['result'],

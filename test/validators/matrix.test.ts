@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { historyOf } from '../../validators/history.ts'
 import { type AnomalyKind, anomalyKinds, type HistoryLine } from '../../validators/history-line.ts'
 import { judge } from '../../validators/verdict.ts'
-import { ended, expectPass, fault, journal, output, read, send } from './builders.ts'
+import { ended, expectPass, fault, journal, output, read, send, violation } from './builders.ts'
 import { cleanModel, linesOf, type Model } from './model.ts'
 
 const model = cleanModel({ inputPartitions: 2, outputPartitions: 2, sizes: [4, 4, 4] })
@@ -190,6 +190,11 @@ const wrong: Array<[string, HistoryLine[], AnomalyKind[]]> = [
       { commitLatencyMs: { max: 5 } },
     ),
     ['commit-latency'],
+  ],
+  [
+    'an instance that breaks a policy',
+    having(violation({ client: { clientId: null, instance: 'copier-0' } })),
+    ['policy-violation'],
   ],
   [
     'a batch given up at an error that time heals',

@@ -13,6 +13,7 @@ import { lostWrite } from './lost-write.ts'
 import { missingOutput } from './missing-output.ts'
 import { noRecovery } from './no-recovery.ts'
 import { offsetOutputMismatch } from './offset-output-mismatch.ts'
+import { policyViolation } from './policy-violation.ts'
 import { reordered } from './reordered.ts'
 import { sharedAck } from './shared-ack.ts'
 import { stall } from './stall.ts'
@@ -41,5 +42,6 @@ export const checkers: Readonly<Record<AnomalyKind, Checker>> = {
   'no-recovery': noRecovery,
   availability: lowAvailability,
   'commit-latency': slowCommits,
+  'policy-violation': policyViolation,
   'wrong-error-class': wrongErrorClass,
 }
