@@ -19,6 +19,7 @@ const steps = [
   { name: 'build', command: ['npm', 'run', '--silent', 'build'] },
   { name: 'imports', command: node('dist/scripts/check-imports.js') },
   { name: 'generated data', command: node('dist/scripts/generate.js', '--check') },
+  { name: 'description of REST', command: node('dist/scripts/lint-openapi.js') },
   { name: 'schema of plans', command: node('dist/scripts/plan-schema.js', '--check') },
 ]
 

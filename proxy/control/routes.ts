@@ -74,7 +74,7 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
         summary:
           'Every armed fault with its counters and firings; with `all` the disarmed ones too',
         querystring: Type.Object(
-          { all: Type.Optional(Type.Boolean()) },
+          { all: Type.Optional(Type.Boolean({ description: 'The disarmed ones too' })) },
           { additionalProperties: false },
         ),
         response: withProblems({ 200: list(answers.Fault, 'faults') }, 'wrong-body'),
@@ -313,7 +313,11 @@ export function addRoutes(app: FastifyInstance, parts: RouteParts): void {
         operationId: 'closeConnection',
         summary: 'Close one connection with a reset',
         params: Type.Object({
-          id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+          id: Type.Integer({
+            minimum: 1,
+            maximum: Number.MAX_SAFE_INTEGER,
+            description: 'As GET /v1/connections lists it',
+          }),
         }),
         response: withProblems({ 204: noContent }, 'wrong-body', 'not-found'),
       },

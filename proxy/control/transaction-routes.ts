@@ -11,7 +11,9 @@ import { RestError } from './problem.ts'
 /** Open for longer than this is worth a look, unless another bound is given. */
 const olderThanDefault = '1m'
 
-const IdParam = Type.Object({ id: Type.String({ minLength: 1, maxLength: 500 }) })
+const IdParam = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 500, description: 'The transactional id' }),
+})
 type WithId = { Params: { id: string } }
 
 type Mark = 'hanging' | 'zombie'
