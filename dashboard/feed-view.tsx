@@ -59,8 +59,9 @@ export function FeedView() {
       </fieldset>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so keys must reach it */}
       <ol class="entries" tabIndex={0} aria-label="Events, newest first">
-        {entries.map(({ serial, atMs, sort, subject, text }) => (
-          <li key={serial} class={`sort-${sort}`}>
+        {/* By place and not by event: where all of them are new, rows are written anew, not made anew. */}
+        {entries.map(({ atMs, sort, subject, text }, place) => (
+          <li key={place} class={`sort-${sort}`}>
             <time>{clock(atMs)}</time> <b>{subject}</b> <span>{text}</span>
           </li>
         ))}

@@ -19,6 +19,8 @@ const windowMs = signal(30_000)
 const pausedAtMs = signal<number | undefined>(undefined)
 const picked = signal<{ id: string; ordinal: number } | undefined>(undefined)
 const rowHeights = { most: 22, least: 10 } as const
+/** Drawn anew at least so often, since what has become of a transaction is to be seen. */
+const redrawMaxMs = 200
 const areaHeights = { most: 440, least: 150 } as const
 
 function gutterFor(width: number): number {
@@ -54,6 +56,7 @@ export function LanesView() {
     let spacerHeight = -1
     let width = 0
     let height = 0
+    let drawn = ''
     const observer = new ResizeObserver(() => {
       width = scroller.clientWidth
       height = scroller.clientHeight
@@ -78,16 +81,26 @@ export function LanesView() {
         spacer.style.height = `${wantedHeight}px`
         area.style.height = `${areaHeightFor(all.length)}px`
       }
+      const gutter = gutterFor(width)
+      const { scrollTop } = scroller
+      const selected = picked.value
+      // Time moves the picture by whole pixels: what lies between two of them would be drawn for nobody.
+      const stepMs = Math.min(redrawMaxMs, windowMs.value / ((width - gutter) * devicePixelRatio))
+      const now = nowMs()
+      const step = Math.floor(now / stepMs)
+      const wanted = `${step} ${stepMs} ${width} ${height} ${scrollTop} ${palette} ${all.length} ${selected?.id} ${selected?.ordinal}`
+      if (wanted === drawn) return
+      drawn = wanted
       painter.draw(context, all, marks.all(), {
         width,
         height,
         pixelRatio: devicePixelRatio,
-        nowMs: nowMs(),
+        nowMs: now,
         windowMs: windowMs.value,
         rowHeight,
-        scrollTop: scroller.scrollTop,
-        gutter: gutterFor(width),
-        selected: picked.value,
+        scrollTop,
+        gutter,
+        selected,
       })
     })
     return () => {

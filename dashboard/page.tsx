@@ -1,13 +1,15 @@
 // The page as a whole: its head, and what stands where.
 import { signal } from '@preact/signals'
+import { AbortDialog } from './abort-dialog.tsx'
 import { Charts } from './charts.tsx'
 import { FaultsView } from './faults-view.tsx'
 import { FeedView } from './feed-view.tsx'
 import { LanesView } from './lanes-view.tsx'
 import { setToken } from './rest.ts'
 import { health, needsToken, stream, verdict } from './state.ts'
-import { BrokersTable, ClientsTable, GroupsTable, TransactionsTable } from './tables.tsx'
+import { BrokersTable, ClientsTable, GroupsTable } from './tables.tsx'
 import { setTheme, theme, themes } from './theme.ts'
+import { TransactionsTable } from './transactions-table.tsx'
 
 const streamWords = {
   connecting: 'connecting',
@@ -81,6 +83,7 @@ function Body() {
         <FaultsView />
         <FeedView />
       </div>
+      <AbortDialog />
     </main>
   )
 }

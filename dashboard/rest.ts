@@ -4,6 +4,8 @@ import type * as answers from '../proxy/control/answers.ts'
 
 export type Fault = Static<typeof answers.Fault>
 export type Transaction = Static<typeof answers.Transaction>
+export type HangingTransaction = Static<typeof answers.HangingTransaction>
+export type Aborted = Static<typeof answers.Aborted>
 export type Group = Static<typeof answers.Group>
 export type Broker = Static<typeof answers.Broker>
 export type Client = Static<typeof answers.Client>

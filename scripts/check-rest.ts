@@ -4,6 +4,8 @@
 //   npm run check:rest -- --max-examples 500     goes on to schemathesis
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openAdmin } from '../gauntlet/clusters/admin.ts'
 import { cacheDirectory } from '../gauntlet/clusters/cache.ts'
@@ -61,6 +63,7 @@ async function ended(child: ChildProcess | undefined): Promise<void> {
 
 /** Asks all, and gives back schemathesis' own exit code. */
 async function ask(program: string): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'gauntlet-check-rest-'))
   const token = randomBytes(24).toString('hex')
   const ports = await planEmbeddedPorts(3)
   const cluster = await startEmbedded(
@@ -107,7 +110,8 @@ async function ask(program: string): Promise<number> {
         ...['--header', `Authorization: Bearer ${token}`],
         ...process.argv.slice(2),
       ],
-      { stdio: ['ignore', 'inherit', 'inherit'] },
+      // It leaves a folder of its own where it is started.
+      { stdio: ['ignore', 'inherit', 'inherit'], cwd: folder },
     )
     return await new Promise((resolve, reject) => {
       asking.on('error', reject)
@@ -117,6 +121,7 @@ async function ask(program: string): Promise<number> {
     await ended(application)
     await ended(proxy)
     await cluster.stop()
+    rmSync(folder, { recursive: true })
   }
 }
 

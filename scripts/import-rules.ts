@@ -122,6 +122,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   preact: ['dashboard/'],
   '@preact/signals': ['dashboard/'],
   uplot: ['dashboard/charts.tsx'],
+  'playwright-core': ['bench/page.ts'],
   vite: ['dashboard/vite.config.ts'],
   'vite-plugin-singlefile': ['dashboard/vite.config.ts'],
   fastify: ['proxy/control/'],

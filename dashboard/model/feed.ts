@@ -17,6 +17,12 @@ export interface Entry {
   text: string
 }
 
+/** As it is kept: most are never read, so words are found when somebody reads them. */
+interface Kept {
+  serial: number
+  event: ProxyEvent
+}
+
 export interface Feed {
   see(event: ProxyEvent): void
   /** Newest first. */
@@ -28,12 +34,12 @@ const seconds = (ms: number): string =>
   ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`
 
 /** What people read of an event; nothing for those that only fill charts. */
-export function told(event: ProxyEvent): Omit<Entry, 'serial' | 'atMs'> | undefined {
+export function told(event: ProxyEvent): Pick<Entry, 'subject' | 'text'> | undefined {
   switch (event.type) {
     case 'fault-armed':
-      return { sort: 'faults', subject: event.fault, text: `armed (${event.kind})` }
+      return { subject: event.fault, text: `armed (${event.kind})` }
     case 'fault-disarmed':
-      return { sort: 'faults', subject: event.fault, text: 'disarmed' }
+      return { subject: event.fault, text: 'disarmed' }
     case 'fault-fired':
     case 'fault-applied':
     case 'fault-answered':
@@ -43,46 +49,41 @@ export function told(event: ProxyEvent): Omit<Entry, 'serial' | 'atMs'> | undefi
       const what = effect === undefined ? '' : `: ${effect}`
       const answer = brokerAnswer === undefined ? '' : `; the broker answered ${brokerAnswer}`
       const text = `#${number} ${event.type.slice('fault-'.length)}${by}${what}${answer}`
-      return { sort: 'faults', subject: event.fault, text }
+      return { subject: event.fault, text }
     }
     case 'transaction': {
       const subject = `${event.transactionalId} #${event.transaction}`
       if (event.outcome === undefined) {
         const api = event.api === undefined ? '' : ` by ${event.api}`
-        return { sort: 'steps', subject, text: `${event.phase}${api}` }
+        return { subject, text: `${event.phase}${api}` }
       }
       const how = event.evidence === undefined ? '' : ` (${event.evidence.replaceAll('-', ' ')})`
       const took = event.durationMs === undefined ? '' : ` after ${seconds(event.durationMs)}`
-      return { sort: 'outcomes', subject, text: `${event.outcome}${how}${took}` }
+      return { subject, text: `${event.outcome}${how}${took}` }
     }
     case 'producer': {
       const text = `${event.change}: producer ${event.producerId} epoch ${event.producerEpoch}`
-      const sort = event.change === 'fenced' ? 'trouble' : 'steps'
-      return { sort, subject: event.transactionalId, text }
+      return { subject: event.transactionalId, text }
     }
     case 'group':
       return {
-        sort: 'groups',
         subject: event.group,
         text: `${event.state}, epoch ${event.epoch}, members ${event.members}`,
       }
     case 'oddity':
       return {
-        sort: 'trouble',
         subject: event.transactionalId ?? event.group ?? 'odd',
         text: event.message,
       }
     case 'error':
-      return { sort: 'trouble', subject: event.code, text: event.message }
+      return { subject: event.code, text: event.message }
     case 'loop-stalled':
       return {
-        sort: 'trouble',
         subject: 'proxy',
         text: `stood still for ${seconds(event.stalledMs)}`,
       }
     case 'broker-seen':
       return {
-        sort: 'connections',
         subject: `broker ${event.node}`,
         text: `is at ${event.host}:${event.port}`,
       }
@@ -94,19 +95,16 @@ export function told(event: ProxyEvent): Omit<Entry, 'serial' | 'atMs'> | undefi
       }
     case 'connection-opened':
       return {
-        sort: 'connections',
         subject: `connection ${event.connection}`,
         text: `opened to ${event.node < 0 ? 'bootstrap' : `broker ${event.node}`}`,
       }
     case 'connection-closed':
       return {
-        sort: 'connections',
         subject: `connection ${event.connection}`,
         text: `closed: ${event.cause}`,
       }
     case 'client-seen':
       return {
-        sort: 'connections',
         subject: `connection ${event.connection}`,
         text: `is ${event.software ?? 'a client'} ${event.softwareVersion ?? ''}`.trim(),
       }
@@ -115,28 +113,69 @@ export function told(event: ProxyEvent): Omit<Entry, 'serial' | 'atMs'> | undefi
   }
 }
 
+/** Where an event belongs; nowhere for those that only fill charts. */
+export function sortOf(event: ProxyEvent): Sort | undefined {
+  switch (event.type) {
+    case 'fault-armed':
+    case 'fault-disarmed':
+    case 'fault-fired':
+    case 'fault-applied':
+    case 'fault-answered':
+    case 'fault-healed':
+      return 'faults'
+    case 'transaction':
+      return event.outcome === undefined ? 'steps' : 'outcomes'
+    case 'producer':
+      return event.change === 'fenced' ? 'trouble' : 'steps'
+    case 'group':
+      return 'groups'
+    case 'oddity':
+    case 'error':
+    case 'loop-stalled':
+      return 'trouble'
+    case 'broker-seen':
+    case 'connection-opened':
+    case 'connection-closed':
+    case 'client-seen':
+      return 'connections'
+    default:
+      return undefined
+  }
+}
+
 export function createFeed(): Feed {
-  const rings = new Map<Sort, Entry[]>(sorts.map((sort) => [sort, []]))
+  const rings = new Map<Sort, Kept[]>(sorts.map((sort) => [sort, []]))
   let serial = 0
   return {
     see(event) {
-      const entry = told(event)
-      if (entry === undefined) return
+      const sort = sortOf(event)
+      if (sort === undefined) return
       serial += 1
-      const ring = rings.get(entry.sort)!
-      ring.push({ serial, atMs: event.atMs, ...entry })
+      const ring = rings.get(sort)!
+      ring.push({ serial, event })
       // Cut in one go now and then: shifting each time would move the whole ring.
       if (ring.length > entriesMax * 2) ring.splice(0, ring.length - entriesMax)
     },
     read(wanted, search, most) {
       const needle = search.toLowerCase()
-      const fits = ({ subject, text }: Entry) =>
-        needle === '' || `${subject} ${text}`.toLowerCase().includes(needle)
-      return [...wanted]
-        .flatMap((sort) => rings.get(sort)!.slice(-entriesMax))
-        .filter(fits)
+      const newest = [...wanted]
+        .flatMap((sort) =>
+          rings
+            .get(sort)!
+            .slice(-entriesMax)
+            .map((kept) => ({ ...kept, sort })),
+        )
         .sort((a, b) => b.serial - a.serial)
-        .slice(0, most)
+      const entries: Entry[] = []
+      for (const { serial: nth, event, sort } of newest) {
+        if (entries.length >= most) break
+        const words = told(event)
+        if (words === undefined) continue
+        if (needle !== '' && !`${words.subject} ${words.text}`.toLowerCase().includes(needle))
+          continue
+        entries.push({ serial: nth, atMs: event.atMs, sort, ...words })
+      }
+      return entries
     },
     clear() {
       for (const ring of rings.values()) ring.length = 0

@@ -88,6 +88,11 @@ function sendProblem(reply: FastifyReply, problem: Problem): void {
   void reply.code(problem.status).type(problemMediaType).send(problem)
 }
 
+function throwIfTooMany(count: { isAllowed: boolean; isExceeded?: boolean }): void {
+  if (count.isAllowed || count.isExceeded !== true) return
+  throw new RestError('too-many-requests', 'too many requests', 'Wait a moment.')
+}
+
 /** Builds the interface without listening; `startControl` listens, tests inject. */
 export async function buildControl(
   options: Omit<ControlOptions, 'listen'>,
@@ -156,14 +161,15 @@ export async function buildControl(
       mayCall({ path: pathOf(request), host, origin, authorization })
     } catch (refusal) {
       // Whoever tries one token after the other is slowed down, and nobody else.
-      const count = await countRefused(request)
-      if (!count.isAllowed && count.isExceeded) {
-        throw new RestError('too-many-requests', 'too many refused requests', 'Wait a moment.')
-      }
+      throwIfTooMany(await countRefused(request))
       throw refusal
     }
   })
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
+  const countUnknown = app.createRateLimit({ max: requestsMax, timeWindow: requestsWindowMs })
+  // Before anything is said of the body: no route wants it.
+  app.addHook('preParsing', async (request, reply) => {
+    if (!request.is404) return
+    throwIfTooMany(await countUnknown(request))
     const allowed = methods.at(pathOf(request))
     if (allowed.length === 0) {
       throw new RestError('not-found', `there is no ${pathOf(request)}`, 'See /docs.')
