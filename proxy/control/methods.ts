@@ -26,8 +26,12 @@ export function createMethods(): Methods {
       routes.set(url, route)
     },
     at(path) {
-      const fitting = [...routes.values()].filter(({ pattern }) => pattern.test(path))
-      return [...new Set(fitting.flatMap(({ methods }) => [...methods]))].sort()
+      const fitting = [...routes].filter(([, { pattern }]) => pattern.test(path))
+      // What is written out goes before what any name fits.
+      const open = ([url]: (typeof fitting)[number]) => url.split(/[:*]/).length
+      const least = Math.min(...fitting.map(open))
+      const own = fitting.filter((route) => open(route) === least)
+      return [...new Set(own.flatMap(([, { methods }]) => [...methods]))].sort()
     },
   }
 }
