@@ -12,17 +12,23 @@ const proofsShownMax = 12
 const idsShownMax = 20
 
 export function findingsSection({ findings, verdict }: RunResult, history: History): Markup {
+  /** Kinds of findings by the messages that were drawn for them. */
+  const drawn = new Map<string, string>()
   const nothing =
     verdict === 'INCONCLUSIVE'
       ? 'Nothing was found, and that proves nothing: see what is missing below.'
       : 'Nothing was found.'
   return html`<section id="findings"><h2>Findings</h2>
-${findings.length === 0 ? html`<div class="card"><p>${nothing}</p></div>` : findings.map((finding) => findingCard(finding, history))}</section>`
+${findings.length === 0 ? html`<div class="card"><p>${nothing}</p></div>` : findings.map((finding) => findingCard(finding, history, drawn))}</section>`
 }
 
-function findingCard(finding: ResultFinding, history: History): Markup {
+function findingCard(finding: ResultFinding, history: History, drawn: Map<string, string>): Markup {
   const { kind, count: number, sentence, summary, causes, ids, allowed } = finding
   const sequence = sequenceOf(history, finding)
+  // Two findings may be two sides of one thing: it is drawn once.
+  const messages = JSON.stringify(sequence)
+  const drawnFor = sequence === undefined ? undefined : drawn.get(messages)
+  if (sequence !== undefined && drawnFor === undefined) drawn.set(messages, kind)
   return html`<article class="card finding ${allowed === undefined ? '' : 'allowed'}">
 <h3><span class="kind">${kind}</span> <span class="quiet">× ${count(number)}</span>${allowed === undefined ? undefined : html`<span class="tag">allowed: ${allowed}</span>`}</h3>
 <p class="sentence">${prose(sentence)}</p>
@@ -31,7 +37,9 @@ ${causes.length === 0 ? html`<p class="quiet">No fault touched it.</p>` : html`<
 ${
   sequence === undefined
     ? undefined
-    : html`<section class="scroll" tabindex="0" aria-label="Messages of ${sequence.subject}">${sequenceSvg(sequence)}</section>
+    : drawnFor !== undefined
+      ? html`<p class="quiet">${sequence.subject}, message by message: as drawn under ${drawnFor} above.</p>`
+      : html`<section class="scroll" tabindex="0" aria-label="Messages of ${sequence.subject}">${sequenceSvg(sequence)}</section>
 <p class="quiet">${sequence.subject}, message by message${sequence.leftOut.length === 0 ? '' : `; left out: ${sequence.leftOut.join(', ')}`}. A cross is an answer or a request that was lost; a thick arrow carried the record.</p>
 <details><summary>The same in words</summary><ol>${sequence.steps.map((step) => html`<li>${stepWords(step)}</li>`)}</ol></details>`
 }

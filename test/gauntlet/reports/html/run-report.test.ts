@@ -86,6 +86,19 @@ describe('the page of a run', () => {
     expect(text).toContain('transaction 1 of copier-0')
   })
 
+  it('draws the same messages once, for the first of the findings that they explain', () => {
+    const page = pageFor(doubled(cleanLines()), (one) => ({
+      ...one,
+      findings: one.findings.flatMap((finding) => [finding, { ...finding, kind: 'aborted-read' }]),
+    }))
+    const once = pageFor(doubled(cleanLines()))
+    const drawings = (text: string) => text.match(/<svg class="sequence"/g)?.length
+    expect(drawings(once)).toBeGreaterThan(0)
+    expect(drawings(page)).toBe(drawings(once))
+    expect(textOf(page)).toMatch(/message by message: as drawn under duplicate above/)
+    expect(flawsOf(page)).toEqual([])
+  })
+
   it('says what is missing when the run cannot be judged', () => {
     const text = textOf(pageFor(cleanLines().filter(({ type }) => type !== 'drain')))
     expect(text).toMatch(/\? INCONCLUSIVE/)
