@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { pageFile } from '../gauntlet/entry.ts'
 import { startControl } from '../proxy/control/control.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
+import { clientPlaneOnly } from '../proxy/faults/reach.ts'
 import { systemRuntime } from '../proxy/runtime.ts'
 import type { RemoteEngine } from '../proxy/start-proxy.ts'
 import type { TransactionView } from '../proxy/transactions/tracker.ts'
@@ -108,6 +109,8 @@ const control = await startControl({
   listen: { host: '127.0.0.1', port: 0 },
   token: undefined,
   faults: [],
+  reach: clientPlaneOnly,
+  runListeners: { host: '127.0.0.1' },
   pageFile: pageFile(),
   version: 'bench',
   onProblem: (message) => console.error(message),

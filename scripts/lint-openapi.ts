@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageRoot, packageVersion } from '../gauntlet/entry.ts'
 import { buildControl } from '../proxy/control/control.ts'
+import { clientPlaneOnly } from '../proxy/faults/reach.ts'
 import { systemRuntime } from '../proxy/runtime.ts'
 import type { RemoteEngine } from '../proxy/start-proxy.ts'
 
@@ -19,6 +20,8 @@ async function describe(token: string | undefined): Promise<string> {
     runtime: systemRuntime(1),
     token,
     faults: [],
+    reach: clientPlaneOnly,
+    runListeners: { host: '127.0.0.1' },
     version: packageVersion(),
     onProblem: (message) => console.error(message),
   })

@@ -89,7 +89,6 @@ export function told(event: ProxyEvent): Pick<Entry, 'subject' | 'text'> | undef
       }
     case 'broker-gone':
       return {
-        sort: 'connections',
         subject: `broker ${event.node}`,
         text: 'is no longer among the cluster’s',
       }
@@ -134,6 +133,7 @@ export function sortOf(event: ProxyEvent): Sort | undefined {
     case 'loop-stalled':
       return 'trouble'
     case 'broker-seen':
+    case 'broker-gone':
     case 'connection-opened':
     case 'connection-closed':
     case 'client-seen':

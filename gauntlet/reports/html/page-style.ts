@@ -77,6 +77,7 @@ svg text { fill: var(--ink); font-size: 12px; } svg .quiet { fill: var(--quiet);
 .fault-block { fill: var(--fault-soft); stroke: var(--fault); } .hit { fill: var(--fault); font-weight: 600; paint-order: stroke; stroke: var(--card); stroke-width: 5px; } .fault-text { fill: var(--fault); font-weight: 600; }
 footer { margin-top: 44px; font-size: 13px; color: var(--quiet); }
 @media (max-width: 700px) { main { padding: 16px; } }
+@page { margin: 14mm; }
 @media print { :root { color-scheme: light; } body { font-size: 11pt; background: #fff; } main { max-width: none; padding: 0; } nav, .tools, .scripted .tools, .copy, .scripted .copy, .skip { display: none; }
-  .card, .numbers { break-inside: avoid; } .scroll { overflow: visible; } .scroll svg { width: 100%; height: auto; } pre { white-space: pre-wrap; } details > summary { list-style: none; } * { print-color-adjust: exact; } }
+  h2, h3 { break-after: avoid; } .numbers, svg, tr, .verdict { break-inside: avoid; } .tag { white-space: nowrap; } .scroll { overflow: visible; } .scroll svg { width: 100%; height: auto; } pre { white-space: pre-wrap; } details > summary { list-style: none; } * { print-color-adjust: exact; } }
 `
