@@ -34,7 +34,7 @@ const aliasDefault = 'gauntlet'
 const nodesDefault = 6
 const starterFile = '/tmp/gauntlet-start.sh'
 const planFile = '/tmp/gauntlet-plan.yaml'
-const seenFolder = '/out/seen'
+const seenFolder = '/tmp/gauntlet-seen'
 const startupTimeoutMs = 120_000
 /** Far longer than a test: what a test arms goes with its container. */
 const faultsExpire = '24h'
@@ -55,7 +55,7 @@ export class EosGauntletContainer extends GenericContainer {
 
   constructor(image: string = imageDefault) {
     super(image)
-    this.withWaitStrategy(Wait.forHttp('/ready', restPort))
+    this.withWaitStrategy(Wait.forHttp('/ready', restPort, { abortOnContainerExit: true }))
     this.withStartupTimeout(startupTimeoutMs)
   }
 
@@ -238,7 +238,7 @@ export class StartedEosGauntletContainer extends AbstractStartedContainer {
       `--proxy=http://127.0.0.1:${restPort}`,
       `--seen=${seenFolder}`,
       `--topics=${[...asList(wish.input), ...asList(wish.output)].join(',')}`,
-      '--out=/out/verdict',
+      '--out=/tmp/gauntlet-verdict',
       ...(wish.group === undefined ? [] : [`--group=${wish.group}`]),
       ...(wish.id === undefined ? [] : [`--id=${wish.id}`]),
       ...(wish.inputId === undefined ? [] : [`--input-id=${wish.inputId}`]),

@@ -49,7 +49,7 @@ final class GauntletContainer extends GenericContainer<GauntletContainer> {
     String script =
         "exec gauntlet proxy --bootstrap=" + upstream
             + " --listen=0.0.0.0:" + DOOR + "@" + getHost() + " --published=" + published
-            + " --rest=0.0.0.0:" + REST + " --history=/out/seen --await-cluster=2m\n";
+            + " --rest=0.0.0.0:" + REST + " --history=/tmp/gauntlet-seen --await-cluster=2m\n";
     copyFileToContainer(Transferable.of(script, 0755), SCRIPT);
   }
 
@@ -71,7 +71,7 @@ final class GauntletContainer extends GenericContainer<GauntletContainer> {
   /** Heals everything, waits until all has come to rest, and judges. Exit code 0: PASS, 1: FAIL, 2: INCONCLUSIVE. */
   ExecResult verdict(String input, String output, String group) throws IOException, InterruptedException {
     return execInContainer(
-        "gauntlet", "verify", "--proxy=http://127.0.0.1:" + REST, "--seen=/out/seen", "--topics=" + input + "," + output, "--group=" + group, "--out=/out/" + output);
+        "gauntlet", "verify", "--proxy=http://127.0.0.1:" + REST, "--seen=/tmp/gauntlet-seen", "--topics=" + input + "," + output, "--group=" + group, "--out=/tmp/gauntlet-" + output);
   }
 
   private HttpRequest.Builder request(String path) {
