@@ -124,6 +124,25 @@ describe('the brokers of a cluster', () => {
   })
 })
 
+it('a connection of the bootstrap port leads to the broker that it is counted for', async () => {
+  const [one, two] = [await broker(1), await broker(2)]
+  for (const each of [one, two]) each.says.set('Metadata', list(one, two))
+  const door = await proxy([one.address])
+  const led: number[] = []
+  for (let number = 0; number < 4; number += 1) {
+    const before = [one.sockets.size, two.sockets.size]
+    const known = new Set(engine.connections().map(({ id }) => id))
+    await connect(door)
+    const fresh = engine.connections().find(({ id }) => !known.has(id))
+    const now = [one.sockets.size, two.sockets.size]
+    led.push(fresh?.node ?? 0)
+    expect(now.map((count, index) => count - (before[index] ?? 0))).toEqual(
+      fresh?.node === 1 ? [1, 0] : [0, 1],
+    )
+  }
+  expect(new Set(led)).toEqual(new Set([1, 2]))
+})
+
 it('faults that were disarmed are kept for the record, but not for ever', async () => {
   const one = await broker(1)
   await proxy([one.address])
