@@ -241,7 +241,10 @@ function commandLine(): Cli {
       '--clusters <number>',
       'Plans at the same time, each with a cluster of its own (default: 1)',
     )
-    .option('--from <folder>', 'With --table: of earlier suites, running nothing; may be repeated')
+    .option(
+      '--from <folder>',
+      'With --table: of earlier suites (or a suite.json), running nothing; may be repeated',
+    )
     .option('--github', githubHelp)
     .example('  gauntlet suite smoke')
     .example('  gauntlet suite mistakes late-messages --client java,kafkajs --out results')

@@ -42,7 +42,7 @@ export interface SuiteFlags extends RunFlags {
   clustersAtOnce: number
   /** Where the Markdown table goes. */
   table: string | undefined
-  /** Folders of earlier suites: the table is made of them, and nothing is run. */
+  /** Folders of earlier suites, or copies of their results: the table is made of them, and nothing is run. */
   from: readonly string[]
 }
 
@@ -63,8 +63,9 @@ export function suiteFlags(options: RawOptions, flags: RunFlags): SuiteFlags {
 
 function clustersAtOnce(given: unknown): number {
   if (given === undefined) return 1
-  const count = Number(given)
-  if (Number.isInteger(count) && count >= 1 && count <= clustersAtOnceMax) return count
+  if (typeof given === 'number' && Number.isInteger(given)) {
+    if (given >= 1 && given <= clustersAtOnceMax) return given
+  }
   throw usageError(
     `--clusters ${String(given)} is no number of clusters`,
     `Use a whole number from 1 to ${clustersAtOnceMax}.`,
@@ -166,15 +167,16 @@ function writeTable(file: string, suites: readonly SuiteResult[]): void {
   writeFileSync(file, scenarioTable(suites))
 }
 
-/** What earlier suites have left, each in a folder of its own. */
-function readSuites(folders: readonly string[]): SuiteResult[] {
-  return folders.map((folder) => {
-    const file = join(folder, suiteName)
+/** What earlier suites have left, each in a folder of its own, or a copy of its result alone. */
+function readSuites(places: readonly string[]): SuiteResult[] {
+  return places.map((place) => {
+    const isResult = place.endsWith('.json')
+    const file = isResult ? place : join(place, suiteName)
     if (!existsSync(file)) {
       throw new OperatorError(
         'file-not-found',
-        `${folder} is no folder of a suite: there is no ${file}`,
-        'Give the folders that `gauntlet suite` named at its end.',
+        isResult ? `there is no ${file}` : `${place} is no folder of a suite: there is no ${file}`,
+        'Give the folders that `gauntlet suite` named at its end, or copies of their suite.json.',
       )
     }
     return JSON.parse(readFileSync(file, 'utf8')) as SuiteResult

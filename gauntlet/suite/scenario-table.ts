@@ -42,10 +42,12 @@ export function scenarioTable(suites: readonly SuiteResult[]): string {
   const dates = suites.map(({ startedAt }) => startedAt.slice(0, 10)).sort()
   const wrong = entries.filter((entry) => !isAsExpected(entry)).length
   const tookMs = suites.reduce((sum, suite) => sum + suite.tookMs, 0)
+  const rows = new Set(entries.map(({ folder, plan }) => `${folder}/${plan}`)).size
+  const isComplete = entries.length === rows * clients.length
   const lines = [
     '# Scenarios',
     '',
-    `Written by \`gauntlet suite --table\` from results of ${dates.at(-1) ?? 'no day'}: ${counted(entries.length, 'run')} in ${duration(tookMs)}, ${wrong === 0 ? 'each as its plan expects' : `${wrong} not as expected`}.`,
+    `Written by \`gauntlet suite --table\` from results of ${dates.at(-1) ?? 'no day'}: ${counted(entries.length, 'run')} in ${duration(tookMs)}, ${wrong === 0 ? 'each as its plan expects' : `${wrong} not as expected`}.${isComplete ? '' : ' A `-` stands for what has not been run.'}`,
   ]
   for (const folder of folders) {
     lines.push(

@@ -40,6 +40,17 @@ describe('scenarioTable', () => {
     )
   })
 
+  it('says that something has not been run, and only then', () => {
+    const [both, one] = [
+      [entry(judged('PASS', true)), entry(judged('PASS', true), { client: 'kafkajs' })],
+      [entry(judged('PASS', true), { plan: 'alone' })],
+    ]
+    expect(scenarioTable([suite('2026-11-24T10:00:00Z', ...both)])).not.toContain('not been run')
+    const table = scenarioTable([suite('2026-11-24T10:00:00Z', ...both, ...one)])
+    expect(table).toContain('A `-` stands for what has not been run.')
+    expect(rowOf(table, 'alone')).toContain('| PASS | - |')
+  })
+
   it('takes the latest run of a plan and client, whatever the order of the suites', () => {
     const table = scenarioTable([
       suite('2026-11-25T10:00:00Z', entry(judged('PASS', true))),
