@@ -328,7 +328,11 @@ describe('gauntlet init, run --proxy and report', () => {
     const { body } = await ask('GET', '/v1/runs/first-plan')
     expect(body).toMatchObject({ state: 'ended', verdict: 'PASS', links: [] })
     expect((await ask('GET', '/v1/runs')).body.runs).toHaveLength(1)
-    expect((await ask('GET', '/v1/verdict')).body).toMatchObject({ verdict: 'PASS' })
+    const { body: rolling } = await ask('GET', '/v1/verdict')
+    expect(rolling).toMatchObject({ run: 'first-plan', counts: { errors: 0 } })
+    // A machine that is too busy may let the proxy stand still, which leaves a doubt.
+    const isStill = rolling.counts.loopStalls > 0
+    expect(rolling.verdict, rolling.reasons.join()).toBe(isStill ? 'INCONCLUSIVE' : 'PASS')
     expect((await ask('GET', '/v1/faults')).body).toEqual({ faults: [] })
     const { committed } = result.records
     expect((await ask('GET', '/metrics')).body).toContain(
