@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { marksOf } from '../../../proxy/control/transaction-routes.ts'
 import type { Reach } from '../../../proxy/faults/reach.ts'
+import { connectBroker } from '../../../proxy/flow/broker-client.ts'
+import { apiNamed } from '../../../proxy/protocol/codec.ts'
 import { freeRun } from '../../free-run.ts'
+import { startFakeBroker } from '../fake-broker.ts'
 import { openRest } from './rest-bench.ts'
 
 type Rest = Awaited<ReturnType<typeof openRest>>
@@ -227,6 +230,33 @@ describe('runs by REST', () => {
     }
     expect(await told('0.0.0.0')).toBe('gauntlet.test')
     expect(await told('127.0.0.1')).toBe('127.0.0.1')
+  })
+
+  it('knows instances that come by the listener for everybody, for as long as it lasts', async () => {
+    const broker = await startFakeBroker(1)
+    broker.says.set('ApiVersions', () => ({
+      apiKeys: ['ApiVersions', 'Metadata'].map((name) => ({
+        apiKey: apiNamed(name)?.key ?? -1,
+        minVersion: 0,
+        maxVersion: 2,
+      })),
+    }))
+    const { ask, engine } = await rest({ options: { bootstrap: [broker.address] } })
+    const door = await engine.openDoor(undefined, 0)
+    const client = await connectBroker(door, { clientId: 'payments-7', timeoutMs: 10_000 })
+    try {
+      await client.request('Metadata', { topics: [] })
+      const known = () => engine.connections().map(({ instance }) => instance)
+      expect(known()).toEqual([undefined])
+      const recognised = [{ instance: 'attach-0', clientId: 'payments-*' }]
+      await ask('POST', '/v1/runs', { name: 'one', instances: [], recognised })
+      expect(known()).toEqual(['attach-0'])
+      await ask('DELETE', '/v1/runs/one')
+      expect(known()).toEqual([undefined])
+    } finally {
+      client.close()
+      await broker.close()
+    }
   })
 
   it('leaves alone what was armed before it', async () => {
