@@ -211,7 +211,9 @@ async function playOut(running: Running, stage: Stage, generator: Generator): Pr
   await stage.proxy.engine.stopClocks()
   const healedAtMs = watch.lastHealedAtMs()
   if (isOver()) phase('healed')
-  await until(running, recoveryPatienceMs, () => watch.idleSince(healedAtMs).length === 0)
+  const names = instanceNames(plan)
+  const isWorking = (): boolean => watch.idleSince(healedAtMs).length === 0
+  await until(running, recoveryPatienceMs, () => isWorking() || nobodyIsLeft(watch, names))
   for (const name of watch.idleSince(healedAtMs)) {
     report({ type: 'problem', text: `${name} has committed nothing after the last fault healed` })
   }
