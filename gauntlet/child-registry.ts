@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Writable } from 'node:stream'
 
@@ -91,7 +91,8 @@ type Entry =
   | { folderRemoved: string }
 
 export function registryDirectory(): string {
-  return join(tmpdir(), `${folderPrefix}${userInfo().uid}`, 'runners')
+  // A container may run as somebody whom its machine has no name for, so only the number is asked for.
+  return join(tmpdir(), `${folderPrefix}${process.getuid?.() ?? -1}`, 'runners')
 }
 
 // Reads "group ID", "ended ID", "folder PATH" and "removed PATH" until its input ends, which is when we
