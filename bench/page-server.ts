@@ -4,6 +4,7 @@
 import { createInterface } from 'node:readline'
 import { pageFile } from '../gauntlet/entry.ts'
 import { startControl } from '../proxy/control/control.ts'
+import type { Counters } from '../proxy/engine.ts'
 import type { ProxyEvent } from '../proxy/events.ts'
 import { clientPlaneOnly } from '../proxy/faults/reach.ts'
 import { systemRuntime } from '../proxy/runtime.ts'
@@ -95,6 +96,8 @@ function begin(atMs: number): void {
 }
 
 const none = async () => []
+/** Of all that is counted, what the rolling verdict asks for. */
+const counters = { transactions: { unresolved: 0 }, faults: [] } as unknown as Counters
 const control = await startControl({
   engine: {
     status: none,
@@ -103,6 +106,7 @@ const control = await startControl({
     brokers: none,
     doors: none,
     connections: none,
+    counters: async () => counters,
     transactions: async () => [...views.values()],
   } as unknown as RemoteEngine,
   runtime,

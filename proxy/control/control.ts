@@ -32,8 +32,8 @@ import { requestValidator } from './validate-requests.ts'
 
 export const bodyBytesMax = 256 * 1024
 export const httpConnectionsMax = 200
-/** Of one part of a path: transactional ids stand there. */
-const paramCharactersMax = 1_000
+/** Of one part of a path, as it comes encoded: as much as Node takes of a request's head. Schemas say what is too long. */
+const paramCharactersMax = 16 * 1024
 /** Requests of one address in ten seconds. */
 export const requestsMax = 2_000
 /** Of those, how many may be refused for who sent them. */

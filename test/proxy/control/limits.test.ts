@@ -164,6 +164,8 @@ describe('too much', () => {
     const encoded = await one.ask('GET', '/v1/faults/%zz')
     expect([encoded.status, encoded.body.code]).toEqual([400, 'wrong-body'])
     expect(encoded.type).toMatch(/^application\/problem\+json/)
+    const long = await one.ask('GET', `/v1/transactions/${encodeURIComponent('𗘎'.repeat(501))}`)
+    expect([long.status, long.body.code]).toEqual([400, 'wrong-body'])
   })
 })
 
