@@ -20,9 +20,10 @@ const examples = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].flatMap(([, block
   block.split(/^---\n/m),
 )
 
-/** An example is a whole plan, or the inside of one fault. */
+/** An example is a whole plan, its workload, or the inside of one fault. */
 function planAround(example: string): string {
   if (/^name: /m.test(example)) return example
+  if (/^workload:/.test(example)) return `name: example\nload: { records: 100 }\n${example}`
   const fault = example.replace(/^/gm, '    ').trimEnd()
   return `name: example
 workload: { copier: { client: java } }
@@ -63,7 +64,7 @@ describe('the reference of the plan language', () => {
       return 'problems' in result ? result.problems.map(problemText) : []
     })
     expect(problems).toEqual([])
-    expect(examples.length).toBe(5)
+    expect(examples.length).toBe(6)
   })
 
   it('names tests that are there', () => {
