@@ -23,15 +23,25 @@ export async function writeThrough(
     return made
   }
   let producer = await open()
-  for (const id of ids) {
+  let asked = false
+  async function write(id: string): Promise<void> {
     const transaction = await producer.transaction()
     await transaction.send({ topic, messages: [{ value: id, headers: { 'gauntlet-id': id } }] })
-    try {
-      await transaction.commit()
-    } catch {
-      // The broker had it: the answer alone was taken away.
-      await producer.disconnect()
-      producer = await open()
+    asked = true
+    await transaction.commit()
+  }
+  for (const id of ids) {
+    for (let isDone = false; !isDone; ) {
+      asked = false
+      try {
+        await write(id)
+        isDone = true
+      } catch {
+        // What was not asked to be committed never will be; what was may have been, and is not done again.
+        isDone = asked
+        await producer.disconnect()
+        producer = await open()
+      }
     }
   }
   await producer.disconnect()
