@@ -1,6 +1,6 @@
 // The container engine as testcontainers finds it: a network for a cluster's brokers, and how they and we reach each
 // other. This folder alone knows testcontainers, and is loaded only where containers are asked for.
-import { networkInterfaces } from 'node:os'
+import { createServer } from 'node:net'
 import { type ContainerRuntimeClient, getContainerRuntimeClient, Network } from 'testcontainers'
 import { OperatorError } from '../../../proxy/errors.ts'
 
@@ -31,11 +31,16 @@ export async function findEngine(): Promise<ContainerRuntimeClient> {
   }
 }
 
-/** On Linux containers reach us by their bridge's address; elsewhere that address lies within a virtual machine. */
-function isOurs(address: string): boolean {
-  return Object.values(networkInterfaces()).some((all) =>
-    all?.some((one) => one.address === address),
-  )
+/**
+ * On Linux containers reach us by their bridge's address; elsewhere that address lies within a virtual machine. Tried, not
+ * looked up: a bridge that has no containers yet is in no list of interfaces.
+ */
+function isOurs(address: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const trial = createServer()
+    trial.once('error', () => resolve(false))
+    trial.listen({ host: address, port: 0 }, () => trial.close(() => resolve(true)))
+  })
 }
 
 export async function openNetwork(): Promise<BrokerNetwork> {
@@ -43,7 +48,7 @@ export async function openNetwork(): Promise<BrokerNetwork> {
   const network = await new Network().start()
   const { IPAM } = await client.container.dockerode.getNetwork(network.getId()).inspect()
   const gateway = (IPAM?.Config as { Gateway?: string }[] | undefined)?.[0]?.Gateway
-  const isNear = gateway !== undefined && isOurs(gateway)
+  const isNear = gateway !== undefined && (await isOurs(gateway))
   const { host } = client.info.containerRuntime
   return {
     client,
