@@ -1,6 +1,6 @@
 // Ending a transaction by hand: asked for once more before it is done, since whoever produces under its id is fenced.
 import { signal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { type Aborted, call, Refusal } from './rest.ts'
 
 const doneShownMs = 8_000
@@ -64,8 +64,10 @@ async function abort({ id, done: after }: Wanted & { done?: () => void }): Promi
 export function AbortDialog() {
   const ref = useRef<HTMLDialogElement>(null)
   const what = wanted.value
-  useEffect(() => {
+  const shown = useRef<Wanted | undefined>(undefined)
+  useLayoutEffect(() => {
     const dialog = ref.current!
+    if (what !== undefined) shown.current = what
     if (what !== undefined && !dialog.open) dialog.showModal()
     if (what === undefined && dialog.open) dialog.close()
   }, [what])
@@ -78,7 +80,8 @@ export function AbortDialog() {
         ref={ref}
         aria-labelledby="abort-title"
         onClose={() => {
-          wanted.value = undefined
+          // Told later than it happens: by then somebody may have asked for another one.
+          if (wanted.value === shown.current) wanted.value = undefined
         }}
       >
         <h2 id="abort-title">Abort {what?.id}?</h2>

@@ -73,6 +73,10 @@ export async function call(
   })
   noteClock(response)
   if (response.ok) return response
+  // Refused with a token that is another one by now: nothing was done, and the answer says nothing of the new one.
+  if (response.status === 401 && token !== sessionStorage.getItem(tokenKey)) {
+    return call(method, path, given)
+  }
   const problem = (await response.json().catch(() => ({}))) as {
     detail?: string
     remedy?: string

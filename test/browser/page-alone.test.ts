@@ -185,6 +185,7 @@ describe('the live page', () => {
     await dialog.waitFor({ state: 'hidden' })
     expect(aborted).toEqual([])
     await ask.click()
+    await dialog.waitFor()
     await page.keyboard.press('Escape')
     await dialog.waitFor({ state: 'hidden' })
     expect(aborted).toEqual([])
