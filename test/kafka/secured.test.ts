@@ -10,7 +10,7 @@ import type { Result } from '../../gauntlet/run-events.ts'
 import { connectBroker } from '../../proxy/flow/broker-client.ts'
 import { readPlan } from '../../proxy/plans/read-plan.ts'
 import { until } from './faults/grounds.ts'
-import { type Puppet, startPuppet } from './puppet/puppet.ts'
+import { type Puppet, PuppetError, startPuppet } from './puppet/puppet.ts'
 import { javaSettings, raiseSecured, type SecuredGround, sessionMs } from './secured-ground.ts'
 
 let ground: SecuredGround
@@ -202,6 +202,43 @@ describe('the Java client', () => {
     expect(committed).toHaveLength(commits)
     expect(proxy.errors()).toEqual([])
   }, 120_000)
+
+  it.each([
+    [{ certificate: { is: 'untrusted' } }, 'SslAuthenticationException'],
+    [{ certificate: { is: 'wrong-host' } }, 'SslAuthenticationException'],
+    [{ refuse: { with: 'handshake' } }, 'TimeoutException'],
+  ] as const)(
+    'cannot begin while TLS is hurt by %j, and can before and after',
+    async (inject, thrown) => {
+      const proxy = await ground.proxy()
+      const settings = {
+        'bootstrap.servers': await proxy.bootstrap(),
+        'transactional.id': `hurt-${Object.values(Object.values(inject)[0] ?? {})[0]}`,
+        'max.block.ms': 3_000,
+        ...javaSettings(ground, 'PLAIN'),
+      }
+      const begins = async (name: string): Promise<string> => {
+        await puppet.create('producer', name, settings)
+        try {
+          await puppet.call('init', name)
+          return 'begun'
+        } catch (cause) {
+          if (!(cause instanceof PuppetError)) throw cause
+          return cause.thrown
+        } finally {
+          await puppet.call('close', name)
+        }
+      }
+      expect(await begins('before')).toBe('begun')
+      proxy.arm({ when: { manual: true }, inject, for: '5m' })
+      await proxy.engine.fire('fault')
+      expect(await begins('meanwhile')).toBe(thrown)
+      expect(proxy.status().applied).toBeGreaterThan(0)
+      await proxy.engine.heal('fault')
+      expect(await begins('after')).toBe('begun')
+      expect(proxy.errors()).toEqual([])
+    },
+  )
 })
 
 it('a client of our own says again who it is, and keeps its connection', async () => {

@@ -188,6 +188,25 @@ describe('drop', () => {
     await passes()
   })
 
+  it.each([
+    ['request', ['next']],
+    ['reply', ['gone', 'next']],
+  ] as const)(
+    'unrealistic, of a %s: that one alone is gone, and a client takes the next answer for it',
+    async (side, kept) => {
+      const inject = { drop: { side, unrealistic: true } }
+      proxy.arm({ when: { request: 'Produce', topic, nth: 1 }, inject })
+      const client = await proxy.through(1)
+      const gone = produce(client, place, ['gone'])
+      const next = outcome(produce(client, place, ['next']))
+      await expect(gone).rejects.toThrow(/answer \d+ where \d+ was due/)
+      expect(await next).toBe('closed')
+      expect(await grounds.values(place)).toEqual(kept)
+      expect(counts()).toEqual([2, 1, 1, 1])
+      await passes()
+    },
+  )
+
   it('is survived by a Java producer on both sides: no record lost, none doubled', async () => {
     proxy.arm({
       name: 'lost-request',
