@@ -107,7 +107,7 @@ describe('brokers in containers', () => {
         ports,
         network,
         planes: {},
-        logDirectory: outDir,
+        logDirectory: join(outDir, 'wrong'),
         signal: new AbortController().signal,
         runtime: systemRuntime(1),
       },
