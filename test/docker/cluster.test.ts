@@ -69,6 +69,7 @@ describe('brokers in containers', () => {
       when: { manual: true },
       on: { brokers: 2 },
       inject: { 'broker-outage': { how: 'kill' } },
+      for: '2m',
     })
     await killed.fire()
     expect((await killed.applied()).effect).toMatch(/broker 2/)
@@ -82,6 +83,7 @@ describe('brokers in containers', () => {
       when: { manual: true },
       on: { brokers: 3 },
       inject: { 'broker-outage': { how: 'pause' } },
+      for: '2m',
     })
     await frozen.fire()
     await frozen.applied()
