@@ -1,6 +1,8 @@
 // A producer as an application has it: one transaction per id, and a commit without an answer is looked into by a new
 // producer, which ends whatever the old one has left.
-import { Kafka, logLevel } from 'kafkajs'
+import { Kafka, logLevel, type Producer } from 'kafkajs'
+
+const connectionTries = 20
 
 export async function writeThrough(
   bootstrapServers: string,
@@ -13,14 +15,22 @@ export async function writeThrough(
     requestTimeout: 5_000,
     retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 40 },
   })
-  const open = async () => {
-    const made = kafka.producer({
-      transactionalId: topic,
-      idempotent: true,
-      maxInFlightRequests: 1,
-    })
-    await made.connect()
-    return made
+  /** kafkajs gives up at once when the broker that it asks for addresses is the one that has gone. */
+  async function open(): Promise<Producer> {
+    for (let left = connectionTries; ; left--) {
+      const made = kafka.producer({
+        transactionalId: topic,
+        idempotent: true,
+        maxInFlightRequests: 1,
+      })
+      try {
+        await made.connect()
+        return made
+      } catch (cause) {
+        await made.disconnect()
+        if (left === 0) throw cause
+      }
+    }
   }
   let producer = await open()
   let asked = false
