@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'alone',
           include: ['test/**/*.test.ts'],
-          exclude: [...withBrokers, 'test/long/**', 'test/docker/**'],
+          exclude: [...withBrokers, 'test/long/**', 'test/docker/**', 'test/smoke/**'],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
