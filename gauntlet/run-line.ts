@@ -1,4 +1,5 @@
-// The first line of a run's history: what was run and what it must come to, drawn from plan and cluster.
+// The first line of a history: what was run and what it must come to, drawn from the plan and the cluster, or from
+// topics alone.
 import { groupDefault } from '../proxy/plans/attached.ts'
 import { idPlaceDefault, type Plan } from '../proxy/plans/plan.ts'
 import type { Contract, PlannedFault, RunLine } from '../validators/history-line.ts'
@@ -35,6 +36,34 @@ function plannedFaults(plan: Plan): PlannedFault[] {
   }))
 }
 
+function clusterOf(cluster: Cluster): RunLine['cluster'] {
+  const { kind, version, brokers, features } = cluster
+  return { kind, version, brokers: brokers.length, features }
+}
+
+/** Of topics that no plan speaks about: whose they are, and how long they were to be worked on, nobody has said. */
+export function topicsLine(
+  cluster: Cluster,
+  topics: {
+    inputs: readonly string[]
+    outputs: readonly string[]
+    partitions: ReadonlyMap<string, number>
+    contract: Contract
+  },
+  rest: Omit<RunLine, 'type' | 'format' | 'cluster' | 'inputs' | 'outputs' | 'instances'>,
+): RunLine {
+  const sized = (topic: string) => ({ topic, partitions: topics.partitions.get(topic) ?? 0 })
+  return {
+    type: 'run',
+    format: 1,
+    ...rest,
+    cluster: clusterOf(cluster),
+    inputs: topics.inputs.map(sized),
+    outputs: topics.outputs.map((topic) => ({ ...sized(topic), contract: topics.contract })),
+    instances: [],
+  }
+}
+
 export function runLine(
   plan: Plan,
   cluster: Cluster,
@@ -49,12 +78,7 @@ export function runLine(
     plan: plan.name,
     asks: plan.asks,
     seed: plan.seed,
-    cluster: {
-      kind: cluster.kind,
-      version: cluster.version,
-      brokers: cluster.brokers.length,
-      features: cluster.features,
-    },
+    cluster: clusterOf(cluster),
     inputs: [{ topic: topics.input.name, partitions: topics.input.partitions }],
     outputs: [
       ...(plan.outputsJudged ? topics.outputs : []).map(({ name, partitions }) => ({

@@ -8,10 +8,11 @@ import { systemRuntime } from '../proxy/runtime.ts'
 import { auditCluster } from '../validators/audit.ts'
 import type { AuditSummary } from '../validators/audit-steps.ts'
 import { openHistoryWriter } from '../validators/history-file.ts'
-import type { Contract, RunLine } from '../validators/history-line.ts'
+import type { Contract } from '../validators/history-line.ts'
 import { createClusterClient } from '../validators/readers/cluster-client.ts'
 import { externalCluster } from './clusters/external.ts'
 import { historyName } from './judge-history.ts'
+import { topicsLine } from './run-line.ts'
 
 export interface TopicsToVerify {
   bootstrap: readonly string[]
@@ -68,33 +69,25 @@ export async function auditTopics(
   const cluster = await externalCluster(wanted.bootstrap, access)
   const inputs = input === undefined ? [] : [input]
   const partitions = await partitionCounts(cluster.bootstrap, [...inputs, ...outputs], access)
-  const sized = (topic: string) => ({ topic, partitions: partitions.get(topic) ?? 0 })
   await mkdir(wanted.outDir, { recursive: true })
   const file = join(wanted.outDir, historyName)
   const history = openHistoryWriter(file)
-  const line: RunLine = {
-    type: 'run',
-    atMs: runtime.nowMs(),
-    format: 1,
-    plan: 'verify',
-    asks: `What do ${[...inputs, ...outputs].join(', ')} hold?`,
-    seed: 0,
-    cluster: {
-      kind: cluster.kind,
-      version: cluster.version,
-      brokers: cluster.brokers.length,
-      features: cluster.features,
+  const line = topicsLine(
+    cluster,
+    { inputs, outputs, partitions, contract },
+    {
+      atMs: runtime.nowMs(),
+      plan: 'verify',
+      asks: `What do ${[...inputs, ...outputs].join(', ')} hold?`,
+      seed: 0,
+      ...(group === undefined ? {} : { group }),
+      id: wanted.id,
+      inputId: wanted.inputId,
+      proxied: false,
+      faults: [],
+      expect: { verdict: 'PASS', allow: [] },
     },
-    inputs: inputs.map(sized),
-    outputs: outputs.map((topic) => ({ ...sized(topic), contract })),
-    ...(group === undefined ? {} : { group }),
-    id: wanted.id,
-    inputId: wanted.inputId,
-    instances: [],
-    proxied: false,
-    faults: [],
-    expect: { verdict: 'PASS', allow: [] },
-  }
+  )
   try {
     history.write(line)
     const summary = await auditCluster({

@@ -1,50 +1,10 @@
-// Charges every order once: payments and the position in the orders are one transaction. Whatever goes wrong ends the
-// process; who starts it again finds a clean state, because the new producer first finishes or aborts what the old one
-// has left.
-import kafkajs from 'kafkajs'
-import { paymentFor, settings } from './settings.mjs'
+// Charges every order once: payments and the position in the orders are one transaction.
+import { serve } from './service.mjs'
 
-const { brokers, orders, payments, group, transactionalId } = settings
-const kafka = new kafkajs.Kafka({ clientId: 'payment-service', brokers })
-const producer = kafka.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 })
-const consumer = kafka.consumer({ groupId: group, sessionTimeout: 6_000, heartbeatInterval: 1_000 })
-
-async function charge({ topic, partition, messages }) {
-  const transaction = await producer.transaction()
-  await transaction.send({ topic: payments, acks: -1, messages: messages.map(paymentFor) })
-  const offset = (BigInt(messages.at(-1).offset) + 1n).toString()
+await serve(async ({ transaction, group, position: { topic, partition, offset } }) => {
   await transaction.sendOffsets({
     consumerGroupId: group,
     topics: [{ topic, partitions: [{ partition, offset }] }],
   })
   await transaction.commit()
-}
-
-function fail(error) {
-  console.error(`ending: ${error.message}`)
-  process.exit(1)
-}
-
-await producer.connect()
-// Only now, with the transactions of an earlier process ended, are its offsets what they will stay.
-await (await producer.transaction()).abort()
-await consumer.connect()
-await consumer.subscribe({ topic: orders, fromBeginning: true })
-consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error))
-process.on('SIGTERM', async () => {
-  await consumer.disconnect()
-  await producer.disconnect()
-  process.exit(0)
 })
-await consumer.run({
-  autoCommit: false,
-  eachBatchAutoResolve: false,
-  // One at a time: a producer has one transaction.
-  partitionsConsumedConcurrently: 1,
-  eachBatch: async ({ batch, resolveOffset, isStale, isRunning }) => {
-    if (isStale() || !isRunning()) return
-    await charge(batch).catch(fail)
-    resolveOffset(batch.lastOffset())
-  },
-})
-console.log('ready')

@@ -9,12 +9,13 @@ import type { Runtime } from '../../proxy/runtime.ts'
 import type { RemoteEngine } from '../../proxy/start-proxy.ts'
 import { auditCluster } from '../../validators/audit.ts'
 import { openHistoryWriter } from '../../validators/history-file.ts'
-import type { AnomalyKind, Contract, PlannedFault, RunLine } from '../../validators/history-line.ts'
+import type { AnomalyKind, Contract, PlannedFault } from '../../validators/history-line.ts'
 import type { RunResult } from '../../validators/result.ts'
 import { defaultIdSelector, idSelector } from '../../validators/selector.ts'
 import type { Cluster } from '../clusters/cluster.ts'
 import { historyName, judgeWithHistory, writeResult } from '../judge-history.ts'
 import { writeRunReport } from '../report-files.ts'
+import { topicsLine } from '../run-line.ts'
 import { partitionCounts } from '../verify-topics.ts'
 import type { SessionHistory } from './session-history.ts'
 
@@ -90,31 +91,22 @@ export async function sessionVerdict(wish: VerdictWish, parts: SessionParts): Pr
     [...inputs, ...outputs],
     cluster.access,
   )
-  const sized = (topic: string) => ({ topic, partitions: partitions.get(topic) ?? 0 })
-  const line: RunLine = {
-    type: 'run',
-    atMs: runtime.nowMs(),
-    format: 1,
-    plan: wish.name ?? 'session',
-    asks: `What has become of ${[...inputs, ...outputs].join(', ')}?`,
-    seed: parts.seed,
-    cluster: {
-      kind: cluster.kind,
-      version: cluster.version,
-      brokers: cluster.brokers.length,
-      features: cluster.features,
+  const line = topicsLine(
+    cluster,
+    { inputs, outputs, partitions, contract },
+    {
+      atMs: runtime.nowMs(),
+      plan: wish.name ?? 'session',
+      asks: `What has become of ${[...inputs, ...outputs].join(', ')}?`,
+      seed: parts.seed,
+      ...(wish.group === undefined ? {} : { group: wish.group }),
+      id,
+      inputId,
+      proxied: true,
+      faults: [...planned],
+      expect: { verdict: 'PASS', allow: [...(wish.allow ?? [])] },
     },
-    inputs: inputs.map(sized),
-    outputs: outputs.map((topic) => ({ ...sized(topic), contract })),
-    ...(wish.group === undefined ? {} : { group: wish.group }),
-    id,
-    inputId,
-    // Whose they are and how long they are to work is for the program to know.
-    instances: [],
-    proxied: true,
-    faults: [...planned],
-    expect: { verdict: 'PASS', allow: [...(wish.allow ?? [])] },
-  }
+  )
   const timeouts = (await engine.transactions()).map(({ timeoutMs }) => timeoutMs ?? 0)
   await mkdir(folder, { recursive: true })
   const file = join(folder, historyName)

@@ -39,17 +39,20 @@ export interface Judgement {
   isBroken: boolean
 }
 
+/** What one client did to one topic against one requirement of a policy. */
+export interface Violation {
+  client: ClientName
+  topic: string
+  requirement: PolicyRequirement
+  count: number
+  firstAtMs: number
+  lastAtMs: number
+}
+
 export interface PolicyView extends Policy {
   reported: number
   refused: number
-  violations: Array<{
-    client: ClientName
-    topic: string
-    requirement: PolicyRequirement
-    count: number
-    firstAtMs: number
-    lastAtMs: number
-  }>
+  violations: Violation[]
 }
 
 export interface Governor {
@@ -70,14 +73,8 @@ interface Rule {
   counts: Map<PolicyRequirement, number>
 }
 
-interface Kept {
+interface Kept extends Violation {
   rule: Rule
-  client: ClientName
-  topic: string
-  requirement: PolicyRequirement
-  count: number
-  firstAtMs: number
-  lastAtMs: number
 }
 
 const noTopicKept: Judgement = { refusals: [], told: [], isBroken: false }

@@ -39,19 +39,6 @@ export async function openPage(
   return { page, foreign, complaints }
 }
 
-/** The text of a child's output that fits, as soon as it is there. */
-export function outputOf(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
-  let text = ''
-  return new Promise((resolve, reject) => {
-    child.stdout?.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-      const found = pattern.exec(text)
-      if (found !== null) resolve(found)
-    })
-    child.on('exit', (code) => reject(new Error(`ended with ${code}: ${text}`)))
-  })
-}
-
 export function startNode(file: string, words: readonly string[]): ChildProcess {
   return spawn(process.execPath, [file, ...words], { stdio: ['pipe', 'pipe', 'inherit'] })
 }

@@ -8,21 +8,11 @@ import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openAdmin } from '../../gauntlet/clusters/admin.ts'
-import {
-  type EmbeddedCluster,
-  planEmbeddedPorts,
-  startEmbedded,
-} from '../../gauntlet/clusters/embedded.ts'
+import type { EmbeddedCluster } from '../../gauntlet/clusters/embedded.ts'
 import { entryFile, packageRoot } from '../../gauntlet/entry.ts'
-import { systemRuntime } from '../../proxy/runtime.ts'
-import {
-  type OpenedPage,
-  openBrowser,
-  openPage,
-  outputOf,
-  startNode,
-  stopChild,
-} from './browser.ts'
+import { outputOf } from '../child-output.ts'
+import { startPlainCluster } from '../kafka/plain-cluster.ts'
+import { type OpenedPage, openBrowser, openPage, startNode, stopChild } from './browser.ts'
 
 const transactionalId = 'shop-orders'
 const picturesFolder = process.env.GAUNTLET_PICTURES
@@ -37,11 +27,7 @@ let page: Page
 let address = ''
 
 beforeAll(async () => {
-  const ports = await planEmbeddedPorts(3)
-  cluster = await startEmbedded(
-    { version: '4.3.1', brokers: 3, features: {}, config: {} },
-    { ports, planes: {}, runtime: systemRuntime(1) },
-  )
+  cluster = await startPlainCluster(3)
   const admin = openAdmin(cluster.brokers)
   await admin.createTopics([{ name: 'orders', partitions: 2, config: {} }])
   admin.close()

@@ -5,11 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ClusterAdmin, openAdmin } from '../../gauntlet/clusters/admin.ts'
-import {
-  type EmbeddedCluster,
-  planEmbeddedPorts,
-  startEmbedded,
-} from '../../gauntlet/clusters/embedded.ts'
+import type { EmbeddedCluster } from '../../gauntlet/clusters/embedded.ts'
 import type { CopierSpec } from '../../gauntlet/workloads/copier-settings.ts'
 import { startGenerator } from '../../gauntlet/workloads/generator.ts'
 import type { JournalEntry } from '../../gauntlet/workloads/journal.ts'
@@ -25,6 +21,7 @@ import {
   runtime,
   untilCommitted,
 } from './copier-run.ts'
+import { startPlainCluster } from './plain-cluster.ts'
 
 const clients = ['kafkajs', 'java'] as const
 /** So many JVMs of copiers start at a time. */
@@ -36,11 +33,7 @@ let admin: ClusterAdmin
 const folder = mkdtempSync(join(tmpdir(), 'copier-test-'))
 
 beforeAll(async () => {
-  const ports = await planEmbeddedPorts(3)
-  cluster = await startEmbedded(
-    { version: '4.3.1', brokers: 3, features: {}, config: {} },
-    { ports, planes: {}, runtime },
-  )
+  cluster = await startPlainCluster(3)
   bootstrap = cluster.bootstrap.join(',')
   admin = openAdmin(cluster.brokers)
 })
@@ -301,7 +294,9 @@ describe('the generator', () => {
     })
     while (generator.sent() < 1_000) await new Promise((resolve) => setTimeout(resolve, 20))
     await cluster.kill(2)
-    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    const ledByTheDead = async (): Promise<boolean> =>
+      (await admin.placesOf(topic))?.some(({ leader }) => leader === 2 || leader < 0) !== false
+    while (await ledByTheDead()) await new Promise((resolve) => setTimeout(resolve, 20))
     await cluster.start(2)
     const { sent } = await generator.finish()
     expect(sent).toBeGreaterThanOrEqual(3_000)

@@ -7,13 +7,10 @@ import { join } from 'node:path'
 import { Kafka, logLevel, type Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openAdmin } from '../../gauntlet/clusters/admin.ts'
-import {
-  type EmbeddedCluster,
-  planEmbeddedPorts,
-  startEmbedded,
-} from '../../gauntlet/clusters/embedded.ts'
+import type { EmbeddedCluster } from '../../gauntlet/clusters/embedded.ts'
 import { entryFile } from '../../gauntlet/entry.ts'
-import { systemRuntime } from '../../proxy/runtime.ts'
+import { outputOf } from '../child-output.ts'
+import { startPlainCluster } from './plain-cluster.ts'
 
 const token = 'a token for the tests'
 const folder = mkdtempSync(join(tmpdir(), 'gauntlet-rest-test-'))
@@ -22,19 +19,6 @@ let proxy: ChildProcess
 let rest = ''
 let kafka: Kafka
 let producer: Producer
-
-/** The line of its output that fits, as soon as it is there. */
-function line(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
-  let text = ''
-  return new Promise((resolve, reject) => {
-    child.stdout?.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-      const found = pattern.exec(text)
-      if (found !== null) resolve(found)
-    })
-    child.on('exit', (code) => reject(new Error(`ended with ${code}: ${text}`)))
-  })
-}
 
 async function ask(method: string, path: string, body?: unknown) {
   const response = await fetch(`${rest}${path}`, {
@@ -57,11 +41,7 @@ async function commitOne(value: string): Promise<void> {
 }
 
 beforeAll(async () => {
-  const ports = await planEmbeddedPorts(3)
-  cluster = await startEmbedded(
-    { version: '4.3.1', brokers: 3, features: {}, config: {} },
-    { ports, planes: {}, runtime: systemRuntime(1) },
-  )
+  cluster = await startPlainCluster(3)
   const admin = openAdmin(cluster.brokers)
   await admin.createTopics([
     { name: 'asked', partitions: 2, config: {} },
@@ -80,7 +60,7 @@ beforeAll(async () => {
     [entryFile('gauntlet/cli.js'), 'proxy', ...words, '--rest', '127.0.0.1:0'],
     { env: { ...process.env, GAUNTLET_TOKEN: token }, stdio: ['ignore', 'pipe', 'inherit'] },
   )
-  const [, bootstrap, , address] = await line(
+  const [, bootstrap, , address] = await outputOf(
     proxy,
     /Proxy (127\.0\.0\.1:\d+)([\s\S]*)REST: (http:\S+)\/docs/,
   )
@@ -298,8 +278,8 @@ describe('gauntlet faults and watch', () => {
       env: { ...process.env, GAUNTLET_TOKEN: token, GAUNTLET_URL: rest },
       stdio: ['ignore', 'pipe', 'ignore'],
     })
-    await line(child, /Following/)
-    const seen = line(child, /asker-tx #\d+ +ended +\S* +committed/)
+    await outputOf(child, /Following/)
+    const seen = outputOf(child, /asker-tx #\d+ +ended +\S* +committed/)
     await commitOne('watched')
     await seen
     const ended = new Promise((resolve) => child.once('exit', resolve))

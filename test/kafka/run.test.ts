@@ -4,29 +4,21 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  type EmbeddedCluster,
-  planEmbeddedPorts,
-  startEmbedded,
-} from '../../gauntlet/clusters/embedded.ts'
+import type { EmbeddedCluster } from '../../gauntlet/clusters/embedded.ts'
 import { packageRoot } from '../../gauntlet/entry.ts'
 import { runPlan } from '../../gauntlet/run.ts'
 import type { Result, RunEvent } from '../../gauntlet/run-events.ts'
 import { readPlan } from '../../proxy/plans/read-plan.ts'
-import { systemRuntime } from '../../proxy/runtime.ts'
 import { openHistory } from '../../validators/history.ts'
 import { resultOf } from '../../validators/result.ts'
 import { judge } from '../../validators/verdict.ts'
+import { startPlainCluster } from './plain-cluster.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gauntlet-run-test-'))
 let cluster: EmbeddedCluster
 
 beforeAll(async () => {
-  const ports = await planEmbeddedPorts(3)
-  cluster = await startEmbedded(
-    { version: '4.3.1', brokers: 3, features: {}, config: {} },
-    { ports, planes: {}, runtime: systemRuntime(1) },
-  )
+  cluster = await startPlainCluster(3)
 })
 
 afterAll(async () => {

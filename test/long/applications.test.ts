@@ -5,27 +5,19 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  type EmbeddedCluster,
-  planEmbeddedPorts,
-  startEmbedded,
-} from '../../gauntlet/clusters/embedded.ts'
+import type { EmbeddedCluster } from '../../gauntlet/clusters/embedded.ts'
 import { packageRoot } from '../../gauntlet/entry.ts'
 import { runPlan } from '../../gauntlet/run.ts'
 import type { Result, RunEvent } from '../../gauntlet/run-events.ts'
 import { readPlan } from '../../proxy/plans/read-plan.ts'
-import { systemRuntime } from '../../proxy/runtime.ts'
+import { startPlainCluster } from '../kafka/plain-cluster.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gauntlet-applications-test-'))
 const copier = `node ${join(packageRoot(), 'dist', 'gauntlet', 'workloads', 'kafkajs-copier.js')}`
 let cluster: EmbeddedCluster
 
 beforeAll(async () => {
-  const ports = await planEmbeddedPorts(3)
-  cluster = await startEmbedded(
-    { version: '4.3.1', brokers: 3, features: {}, config: {} },
-    { ports, planes: {}, runtime: systemRuntime(1) },
-  )
+  cluster = await startPlainCluster(3)
 })
 
 afterAll(async () => {

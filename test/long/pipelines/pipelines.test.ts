@@ -4,16 +4,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  type EmbeddedCluster,
-  planEmbeddedPorts,
-  startEmbedded,
-} from '../../../gauntlet/clusters/embedded.ts'
+import type { EmbeddedCluster } from '../../../gauntlet/clusters/embedded.ts'
 import { packageRoot } from '../../../gauntlet/entry.ts'
 import { runPlan } from '../../../gauntlet/run.ts'
 import type { Result } from '../../../gauntlet/run-events.ts'
 import { readPlan } from '../../../proxy/plans/read-plan.ts'
-import { systemRuntime } from '../../../proxy/runtime.ts'
+import { startPlainCluster } from '../../kafka/plain-cluster.ts'
 import { type Database, startDatabase } from './database.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'gauntlet-pipelines-'))
@@ -22,11 +18,7 @@ let cluster: EmbeddedCluster
 let database: Database
 
 beforeAll(async () => {
-  const ports = await planEmbeddedPorts(1)
-  cluster = await startEmbedded(
-    { version: '4.3.1', brokers: 1, features: {}, config: {} },
-    { ports, planes: {}, runtime: systemRuntime(1) },
-  )
+  cluster = await startPlainCluster(1)
   database = await startDatabase()
 })
 
