@@ -1,13 +1,19 @@
 // What becomes of a request that a policy refuses: the answer in the broker's place, and the rest of the request that
 // may go on. Messages only; who is refused is the governor's to say.
-
+import {
+  type GovernedKey,
+  governedFields,
+  partitionsIn,
+  placeOf,
+  topicKey,
+  topicsIn,
+} from '../policies/governed-fields.ts'
 import type { Refusal } from '../policies/governor.ts'
-import { zeroUuid } from '../protocol/bytes.ts'
 import type { Message } from '../protocol/codec.ts'
 import { errorCodeNamed } from '../protocol/error-codes.ts'
 import { errorAnswer, setErrors } from '../protocol/synthesize.ts'
 import { fetchKey, produceKey } from '../transactions/api-keys.ts'
-import { numberOf, structsOf, textOf } from '../transactions/message-fields.ts'
+import { numberOf, structsOf } from '../transactions/message-fields.ts'
 
 const errorMessageSince = 8
 const sessionsSince = 7
@@ -26,43 +32,23 @@ const codeOf = (name: string): number => {
   return code
 }
 
-/** Where a request and its answer keep topics and partitions. */
-const fields = {
-  [produceKey]: {
-    topics: 'topicData',
-    partitions: 'partitionData',
-    partition: 'index',
-  },
-  [fetchKey]: {
-    topics: 'topics',
-    partitions: 'partitions',
-    partition: 'partition',
-  },
-} as const
-
-const nameOf = (topic: Message): string => {
-  const topicId = textOf(topic, 'topicId')
-  if (topicId !== undefined && topicId !== zeroUuid) return topicId
-  return textOf(topic, 'name') ?? textOf(topic, 'topic') ?? ''
-}
-
 /** Parts a request; `refusals` is not empty. */
 export function refuse(
-  apiKey: typeof produceKey | typeof fetchKey,
+  apiKey: GovernedKey,
   version: number,
   request: Message,
   refusals: readonly Refusal[],
 ): RefusedRequest {
-  const own = fields[apiKey]
+  const own = governedFields[apiKey]
   const byPlace = new Map(refusals.map((refusal) => [refusal.place, refusal]))
   /** The request with the partitions that are refused, or without them. */
   const only = (isRefused: boolean): Message => ({
     ...request,
-    [own.topics]: structsOf(request, own.topics).flatMap((topic) => {
-      const partitions = structsOf(topic, own.partitions).filter(
-        (one) => byPlace.has(`${nameOf(topic)}-${numberOf(one, own.partition, -1)}`) === isRefused,
+    [own.topics]: topicsIn(apiKey, request).flatMap((topic) => {
+      const partitions = partitionsIn(apiKey, topic).filter(
+        (one) => byPlace.has(placeOf(apiKey, topic, one)) === isRefused,
       )
-      return partitions.length === 0 ? [] : [{ ...topic, [own.partitions]: [...partitions] }]
+      return partitions.length === 0 ? [] : [{ ...topic, [own.partitions]: partitions }]
     }),
   })
 
@@ -78,7 +64,7 @@ export function refuse(
   }
   if (apiKey === produceKey && version >= errorMessageSince) explain(answer, byPlace)
   const rest = only(false)
-  if (structsOf(rest, own.topics).length === 0) return { answer, rest: undefined }
+  if (topicsIn(apiKey, rest).length === 0) return { answer, rest: undefined }
   // Without a session each Fetch names all that it wants, so that each is judged.
   if (apiKey === fetchKey && version >= sessionsSince) rest.sessionEpoch = noSession
   return { answer, rest }
@@ -88,7 +74,7 @@ export function refuse(
 function explain(answer: Message, byPlace: ReadonlyMap<string, Refusal>): void {
   for (const topic of structsOf(answer, 'responses')) {
     for (const partition of structsOf(topic, 'partitionResponses')) {
-      const place = `${nameOf(topic)}-${numberOf(partition, 'index', -1)}`
+      const place = `${topicKey(topic)}-${numberOf(partition, 'index', -1)}`
       partition.errorMessage = byPlace.get(place)?.message ?? null
     }
   }
@@ -99,7 +85,7 @@ export function addRefused(apiKey: number, reply: Message, refused: Message): vo
   const answers = apiKey === produceKey ? 'partitionResponses' : 'partitions'
   const topics = [...structsOf(reply, 'responses')]
   for (const topic of structsOf(refused, 'responses')) {
-    const same = topics.find((one) => nameOf(one) === nameOf(topic))
+    const same = topics.find((one) => topicKey(one) === topicKey(topic))
     if (same === undefined) topics.push(topic)
     else same[answers] = [...structsOf(same, answers), ...structsOf(topic, answers)]
   }

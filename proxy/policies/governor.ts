@@ -6,9 +6,10 @@ import { ProtocolError, zeroUuid } from '../protocol/bytes.ts'
 import type { Message } from '../protocol/codec.ts'
 import { readBatches } from '../protocol/record-batch.ts'
 import { fetchKey, produceKey } from '../transactions/api-keys.ts'
-import { bytesOf, numberOf, structsOf, textOf } from '../transactions/message-fields.ts'
+import { bytesOf, numberOf, textOf } from '../transactions/message-fields.ts'
 import type { Observation } from '../transactions/observation.ts'
 import { topicOf } from '../transactions/subjects.ts'
+import { type GovernedKey, partitionsIn, placeOf, topicsIn } from './governed-fields.ts'
 import { type Policy, writeRequirements } from './policy.ts'
 
 /** Violations remembered, by client, policy, topic and requirement; the oldest go first. */
@@ -185,34 +186,34 @@ export function createGovernor(options: {
     o: Observation,
     client: () => ClientName,
     parts: {
+      apiKey: GovernedKey
       way: 'writing' | 'reading'
-      topics: readonly Message[]
       grip: Grip
-      partitions(topic: Message): readonly Message[]
-      partitionOf(partition: Message): number
       meets(requirement: PolicyRequirement, partition: Message): boolean
     },
   ): Judgement {
     const refusals: Refusal[] = []
     const told: PolicyEffect[] = []
     let isBroken = false
-    for (const struct of parts.topics) {
+    for (const struct of topicsIn(parts.apiKey, o.request)) {
       const topic = nameIn(struct)
-      const named = textOf(struct, 'topicId') ?? zeroUuid
-      const placeOf = (partition: Message): string =>
-        `${named === zeroUuid ? topic : named}-${parts.partitionOf(partition)}`
+      const partitions = partitionsIn(parts.apiKey, struct)
       if (topic === undefined) {
         if (parts.grip !== 'refuse') continue
         const message = 'the proxy does not know this topic id yet: ask for metadata again'
-        for (const partition of parts.partitions(struct)) {
-          refusals.push({ place: placeOf(partition), message, isUnknown: true })
+        for (const partition of partitions) {
+          refusals.push({
+            place: placeOf(parts.apiKey, struct, partition),
+            message,
+            isUnknown: true,
+          })
         }
         continue
       }
       const binding = rulesFor(parts.way, topic).filter(({ isExempt }) => !isExempt(o))
       if (binding.length === 0) continue
       const noted = new Set<string>()
-      for (const partition of parts.partitions(struct)) {
+      for (const partition of partitions) {
         let refusal: Refusal | undefined
         for (const rule of binding) {
           const { policy } = rule
@@ -230,7 +231,7 @@ export function createGovernor(options: {
           }
           if (policy.onViolation === 'refuse') {
             refusal ??= {
-              place: placeOf(partition),
+              place: placeOf(parts.apiKey, struct, partition),
               message: `policy ${policy.name} of the proxy requires ${requirement}`,
               isUnknown: false,
             }
@@ -247,11 +248,9 @@ export function createGovernor(options: {
     const isAcksAll = numberOf(request, 'acks', -1) === -1
     const isTransactional = textOf(request, 'transactionalId') !== undefined
     return judgeTopics(o, client, {
+      apiKey: produceKey,
       way: 'writing',
-      topics: structsOf(request, 'topicData'),
       grip: writes,
-      partitions: (topic) => structsOf(topic, 'partitionData'),
-      partitionOf: (partition) => numberOf(partition, 'index', -1),
       meets(requirement, partition) {
         if (requirement === 'acks-all') return isAcksAll
         const isMet =
@@ -266,11 +265,9 @@ export function createGovernor(options: {
   function judgeFetch(o: Observation, client: () => ClientName): Judgement {
     if (numberOf(o.request, 'isolationLevel', 0) === 1) return noTopicKept
     return judgeTopics(o, client, {
+      apiKey: fetchKey,
       way: 'reading',
-      topics: structsOf(o.request, 'topics'),
       grip: reads,
-      partitions: (topic) => structsOf(topic, 'partitions'),
-      partitionOf: (partition) => numberOf(partition, 'partition', -1),
       meets: () => false,
     })
   }
